@@ -1,0 +1,89 @@
+// A whole job, as `image.generate`, `job.wait` and `job.get` answer it (protocol section 3).
+
+/// A job as `image.generate`, `job.wait` and `job.get` answer it.
+public struct JobResult: Sendable, Hashable, Codable {
+    public var job: JobID
+    public var state: JobState
+    public var route: String
+    public var project: String
+    public var label: String?
+    public var model: JobModel
+    public var images: [ImageEntry]
+    public var extraImages: [ImageEntry]
+    /// An error for each call that failed.
+    public var failed: [WireError]
+    public var text: String?
+    public var warnings: [Warning]
+    public var requested: Requested
+    public var usage: Usage?
+    public var cost: Cost?
+    public var reused: Bool
+    public var attempts: Int
+    public var timing: Timing?
+    public var createdAt: Timestamp?
+    public var startedAt: Timestamp?
+    public var endedAt: Timestamp?
+    public var error: WireError?
+
+    public init(
+        job: JobID, state: JobState, route: String, project: String, label: String?, model: JobModel,
+        images: [ImageEntry] = [], extraImages: [ImageEntry] = [], failed: [WireError] = [], text: String? = nil,
+        warnings: [Warning] = [], requested: Requested, usage: Usage? = nil, cost: Cost? = nil, reused: Bool = false,
+        attempts: Int = 0, timing: Timing? = nil, createdAt: Timestamp? = nil, startedAt: Timestamp? = nil,
+        endedAt: Timestamp? = nil, error: WireError? = nil
+    ) {
+        self.job = job
+        self.state = state
+        self.route = route
+        self.project = project
+        self.label = label
+        self.model = model
+        self.images = images
+        self.extraImages = extraImages
+        self.failed = failed
+        self.text = text
+        self.warnings = warnings
+        self.requested = requested
+        self.usage = usage
+        self.cost = cost
+        self.reused = reused
+        self.attempts = attempts
+        self.timing = timing
+        self.createdAt = createdAt
+        self.startedAt = startedAt
+        self.endedAt = endedAt
+        self.error = error
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case job, state, route, project, label, model, images, extraImages, failed, text, warnings, requested, usage,
+            cost
+        case reused, attempts, timing, createdAt, startedAt, endedAt, error
+    }
+
+    // Written out for one field: the contract shows `"label":null`, which a synthesised encoder would leave out.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(job, forKey: .job)
+        try container.encode(state, forKey: .state)
+        try container.encode(route, forKey: .route)
+        try container.encode(project, forKey: .project)
+        try container.encode(label, forKey: .label)
+        try container.encode(model, forKey: .model)
+        try container.encode(images, forKey: .images)
+        try container.encode(extraImages, forKey: .extraImages)
+        try container.encode(failed, forKey: .failed)
+        try container.encodeIfPresent(text, forKey: .text)
+        try container.encode(warnings, forKey: .warnings)
+        try container.encode(requested, forKey: .requested)
+        try container.encodeIfPresent(usage, forKey: .usage)
+        try container.encodeIfPresent(cost, forKey: .cost)
+        try container.encode(reused, forKey: .reused)
+        try container.encode(attempts, forKey: .attempts)
+        try container.encodeIfPresent(timing, forKey: .timing)
+        try container.encodeIfPresent(createdAt, forKey: .createdAt)
+        try container.encodeIfPresent(startedAt, forKey: .startedAt)
+        try container.encodeIfPresent(endedAt, forKey: .endedAt)
+        try container.encodeIfPresent(error, forKey: .error)
+    }
+}

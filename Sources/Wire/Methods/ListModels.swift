@@ -1,0 +1,57 @@
+// `model.list`: what can be asked for, and at what price.
+
+/// Lists the models of the catalogue as this caller may use them.
+public enum ListModels: Method {
+    public static let name = "model.list"
+    public static let access = Access.anyone
+    public typealias Params = NoParams
+
+    public struct Result: Sendable, Hashable, Codable {
+        public var models: [Model]
+
+        public init(models: [Model]) { self.models = models }
+    }
+
+    public struct Model: Sendable, Hashable, Codable {
+        public var id: String
+        public var aliases: [String]
+        public var state: LifeCycle
+        /// The model that a retired id is sent as.
+        public var successor: String?
+        public var available: Bool
+        /// Why it is not available.
+        public var reason: String?
+        public var routes: [String]
+        public var aspectRatios: [String]
+        public var imageSizes: [String]
+        public var maxInputs: Int
+        /// US dollars by image size.
+        public var usdPerImage: [String: Double]
+
+        public init(
+            id: String, aliases: [String], state: LifeCycle, successor: String?, available: Bool, reason: String?,
+            routes: [String], aspectRatios: [String], imageSizes: [String], maxInputs: Int,
+            usdPerImage: [String: Double]
+        ) {
+            self.id = id
+            self.aliases = aliases
+            self.state = state
+            self.successor = successor
+            self.available = available
+            self.reason = reason
+            self.routes = routes
+            self.aspectRatios = aspectRatios
+            self.imageSizes = imageSizes
+            self.maxInputs = maxInputs
+            self.usdPerImage = usdPerImage
+        }
+    }
+
+    public enum LifeCycle: String, Sendable, Hashable, Codable {
+        case current
+        /// Mapped to its successor, with a warning.
+        case retired
+        /// Without successor.
+        case gone
+    }
+}
