@@ -236,4 +236,9 @@ int ca_lock(int descriptor) { return RETRYING(int, flock(descriptor, LOCK_EX | L
 
 int ca_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0; }
 
+const char *ca_error_description(int number) {
+    const char *words = strerrordesc_np(number);
+    return words != NULL ? words : "Unknown error";
+}
+
 void ca_zero(void *bytes, size_t count) { explicit_bzero(bytes, count); }

@@ -137,5 +137,8 @@ int ca_lock(int descriptor);
 /// Forbids core dumps and ptrace by the same user (PR_SET_DUMPABLE 0).
 int ca_set_undumpable(void);
 
+/// The words for an errno, from a constant table ("Unknown error" for a number it lacks).
+const char *ca_error_description(int number);
+
 /// Overwrites with zeros in a way that no compiler removes.
 void ca_zero(void *bytes, size_t count);

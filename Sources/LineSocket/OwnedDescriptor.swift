@@ -1,0 +1,24 @@
+// A file descriptor with one owner: it is closed when the last reference goes, and in no other way.
+
+import Glibc
+
+package final class OwnedDescriptor: Sendable {
+    /// Valid as long as this object is kept; never close it.
+    package let rawValue: Int32
+
+    package init(taking rawValue: Int32) {
+        precondition(rawValue >= 0, "a descriptor is not negative")
+        self.rawValue = rawValue
+    }
+
+    /// Opens the same open file under another number, closed on exec; offset and flags are shared.
+    package func duplicate() throws(SystemError) -> OwnedDescriptor {
+        let copy = fcntl(rawValue, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SystemError("fcntl", errno) }
+        return OwnedDescriptor(taking: copy)
+    }
+
+    deinit {
+        close(rawValue)
+    }
+}
