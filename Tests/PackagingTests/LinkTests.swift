@@ -30,7 +30,9 @@ import Testing
         let symbols = outcome.output.split(separator: "\n")
         // Its own symbols are there, so a stripped binary does not pass for a clean one.
         #expect(symbols.contains { $0.contains("s6Client") })
-        let foreign = ["7NIOCore", "8NIOPosix", "6NIOSSL", "15AsyncHTTPClient", "4GRDB", "sqlite3_", "CNIO", "s6Gemini"]
+        let foreign = [
+            "7NIOCore", "8NIOPosix", "6NIOSSL", "15AsyncHTTPClient", "4GRDB", "sqlite3_", "CNIO", "s6Gemini",
+        ]
         for name in foreign {
             #expect(symbols.first { $0.contains(name) } == nil)
         }

@@ -29,9 +29,3 @@ import Testing
         #expect(!UserNamespace.isIdentity(mapAt: "/nonexistent"))
     }
 }
-
-@Suite struct PeerUnitTests {
-    @Test func aDescriptorThatIsNoSocketHasNoUnit() {
-        #expect(systemdUnit(ofPeerOn: -1) == nil)
-    }
-}
