@@ -4,25 +4,43 @@ import Testing
 
 @testable import Systemd
 
-@Suite(.serialized) struct ListenSocketsTests {
+@Suite struct ListenSocketsTests {
     private static let ours = "\(getpid())"
+
+    /// No process has so many descriptors.
+    private static let notOpen: Int32 = 0x7FFF_FF00
 
     /// Puts sockets at consecutive descriptors, as systemd does, and closes them after the test.
     private func withSockets(
         _ kinds: [Kind], _ body: (Int32, [String]) throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
-            let first: Int32 = 700
-            var paths: [String] = []
-            for (index, kind) in kinds.enumerated() {
-                let path = "\(directory)/\(index).sock"
-                paths.append(path)
-                let descriptor = try kind.open(at: path)
-                try #require(dup2(descriptor, first + Int32(index)) == first + Int32(index))
-                close(descriptor)
-            }
+            let paths = kinds.indices.map { "\(directory)/\($0).sock" }
+            let originals = try zip(kinds, paths).map { kind, path in try kind.open(at: path) }
+            defer { for descriptor in originals { close(descriptor) } }
+            let first = try Self.duplicateInARow(originals)
             defer { for index in kinds.indices { close(first + Int32(index)) } }
             try body(first, paths)
+        }
+    }
+
+    /// Duplicates descriptors to neighbouring numbers, none of which another test beside this one has or gets.
+    private static func duplicateInARow(_ originals: [Int32]) throws -> Int32 {
+        var first: Int32 = 700
+        while true {
+            var taken: [Int32] = []
+            for (index, original) in originals.enumerated() {
+                let descriptor = fcntl(original, F_DUPFD, first + Int32(index))
+                try #require(descriptor >= 0)
+                taken.append(descriptor)
+                if index == 0 { first = descriptor }
+                if descriptor != first + Int32(index) { break }
+            }
+            if let last = taken.last, taken.count == originals.count, last == first + Int32(originals.count) - 1 {
+                return first
+            }
+            for descriptor in taken { close(descriptor) }
+            first += 1
         }
     }
 
@@ -99,13 +117,15 @@ import Testing
     }
 
     @Test func aDescriptorThatIsNotOpenIsRefused() {
-        #expect(throws: ListenSocketError.unusable(name: "api", descriptor: 799, errno: EBADF)) {
-            try environment(count: 1, names: "api").listenSockets(named: ["api"], first: 799)
+        #expect(throws: ListenSocketError.unusable(name: "api", descriptor: Self.notOpen, errno: EBADF)) {
+            try environment(count: 1, names: "api").listenSockets(named: ["api"], first: Self.notOpen)
         }
     }
 
     @Test func socketsMeantForAnotherProcessAreNotOurs() throws {
-        #expect(try environment(count: 1, names: "api", process: "1").listenSockets(named: ["api"], first: 799) == [])
+        #expect(
+            try environment(count: 1, names: "api", process: "1").listenSockets(named: ["api"], first: Self.notOpen)
+                == [])
         #expect(try SystemdEnvironment([:]).listenSockets(named: ["api"]) == [])
     }
 
@@ -113,13 +133,13 @@ import Testing
     func aCountThatIsNoneIsRefused(count: String, names: String) {
         let environment = SystemdEnvironment(["LISTEN_PID": Self.ours, "LISTEN_FDS": count, "LISTEN_FDNAMES": names])
         #expect(throws: ListenSocketError.malformedEnvironment(variable: "LISTEN_FDS", value: count)) {
-            try environment.listenSockets(named: ["api"], first: 799)
+            try environment.listenSockets(named: ["api"], first: Self.notOpen)
         }
     }
 
     @Test func namesThatDoNotMatchTheCountAreRefused() {
         #expect(throws: ListenSocketError.malformedEnvironment(variable: "LISTEN_FDNAMES", value: "api:admin")) {
-            try environment(count: 1, names: "api:admin").listenSockets(named: ["api", "admin"], first: 799)
+            try environment(count: 1, names: "api:admin").listenSockets(named: ["api", "admin"], first: Self.notOpen)
         }
     }
 

@@ -4,19 +4,18 @@ import Testing
 @testable import Systemd
 
 @Suite struct SystemdEnvironmentTests {
-    @Test func whatNoChildMayInheritIsGoneAfterReading() {
-        // The test process may itself be a service, so what it had is put back.
-        let before = Dictionary(
-            uniqueKeysWithValues: SystemdEnvironment.taken.compactMap { name in
-                unsafe getenv(name).map { (name, unsafe String(cString: $0)) }
-            })
-        let given = Dictionary(uniqueKeysWithValues: SystemdEnvironment.taken.map { ($0, "value of \($0)") })
-        for (name, value) in given { unsafe setenv(name, value, 1) }
-        let environment = SystemdEnvironment.take()
-        let left = SystemdEnvironment.taken.filter { unsafe getenv($0) != nil }
-        for (name, value) in before { unsafe setenv(name, value, 1) }
-        #expect(environment.variables.filter { SystemdEnvironment.taken.contains($0.key) } == given)
-        #expect(left == [])
+    /// In a process of its own: the environment of this one is that of every test beside it.
+    @Test func whatNoChildMayInheritIsGoneAfterReading() async {
+        await #expect(processExitsWith: .success) {
+            let given = Dictionary(
+                uniqueKeysWithValues: (SystemdEnvironment.taken + SystemdEnvironment.left).map {
+                    ($0, "value of \($0)")
+                })
+            for (name, value) in given { unsafe setenv(name, value, 1) }
+            let environment = SystemdEnvironment.take()
+            #expect(environment.variables == given)
+            #expect(SystemdEnvironment.taken.filter { unsafe getenv($0) != nil } == [])
+        }
     }
 
     @Test func variablesThatSystemdDoesNotSetAreNotKept() {
