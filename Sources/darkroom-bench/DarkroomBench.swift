@@ -1,0 +1,24 @@
+// The benchmarks: Darkroom beside what people use today, on the same work, in the same run.
+
+import ArgumentParser
+import Glibc
+
+@main
+struct DarkroomBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "darkroom-bench",
+        abstract: "Measure Darkroom beside what people use today.",
+        subcommands: [CompareCommand.self, HoldCommand.self])
+}
+
+/// What stops a benchmark, in a sentence for the person who started it.
+struct BenchError: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+
+    /// What the last system call said.
+    static func system(_ what: String) -> BenchError {
+        BenchError("\(what): \(unsafe String(cString: strerror(errno)))")
+    }
+}
