@@ -54,6 +54,7 @@ package enum ImageHeader: Sendable, Equatable {
     /// - Parameters:
     ///   - prefix: The file's bytes from its start on.
     ///   - isWhole: That the file ends here, so that the answer is never `needsMore`.
+    /// - Returns: What is known from these bytes.
     package static func read(_ prefix: some Sequence<UInt8>, isWhole: Bool = false) -> ImageHeader {
         var reader = ImageHeaderReader()
         reader.take(prefix)

@@ -1,0 +1,30 @@
+// The secret type. It has one way out, the header it exists for, and prints as a placeholder everywhere else.
+
+/// A Gemini API key, `AIza…` or `AQ.…`; the format is not checked, since Google changes it.
+///
+/// Not `Codable`, not `Equatable`, not a default argument anywhere; `print`, interpolation, `dump` and `Mirror` show a
+/// placeholder.
+package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    private let secret: String
+
+    /// Takes the key as the credential file has it; nil when it cannot stand in an HTTP header.
+    package init?(_ secret: String) {
+        guard !secret.isEmpty, secret.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
+        self.secret = secret
+    }
+
+    /// The one way out: the value of `x-goog-api-key`.
+    var headerValue: String { secret }
+
+    /// That a text holds the key, to be asked before the text goes anywhere.
+    func isIn(_ text: String) -> Bool { text.contains(secret) }
+
+    /// The text with the key taken out.
+    func removed(from text: String) -> String {
+        isIn(text) ? text.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "[key]") : text
+    }
+
+    package var description: String { "ApiKey(…)" }
+    package var debugDescription: String { description }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}

@@ -1,0 +1,132 @@
+// One request and its answer, as AsyncHTTPClient's delegate. Everything in here runs on the one event loop.
+//
+// Sinks write on that loop, straight from the decoder's buffer: 64 KiB go to the page cache in some 15 microseconds,
+// and another thread would add a hop and a second buffer to each. Should the disk be so slow that a write blocks, then
+// it blocks every image of the process anyway, since all of them go to one file system; the loop serves nothing else.
+// The future that is returned is therefore always a finished one, and what has not been read yet waits in the kernel's
+// receive window: that is the back-pressure.
+
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+
+final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
+    typealias Response = Answer<Sink>
+
+    private struct State {
+        var assembler: AnswerAssembler<Sink>
+        var throttle = ProgressThrottle()
+        /// The request's head has been given to the socket: bytes of it may have left.
+        var hasLeft = false
+        var head: HTTPResponseHead?
+        /// The first bytes of an answer that is no 200.
+        var errorBody: [UInt8] = []
+        /// Why the exchange was given up from this side.
+        var failure: GeminiError?
+    }
+
+    private let state: NIOLoopBoundBox<State>
+    private let key: ApiKey
+    private let progress: @Sendable (ExchangeEvent) -> Void
+
+    init(
+        on loop: any EventLoop, key: ApiKey, makeSink: @escaping @Sendable (Int) throws -> Sink,
+        progress: @escaping @Sendable (ExchangeEvent) -> Void
+    ) {
+        state = .makeBoxSendingValue(State(assembler: AnswerAssembler(makeSink: makeSink)), eventLoop: loop)
+        self.key = key
+        self.progress = progress
+    }
+
+    func didSendRequestHead(task: HTTPClient.Task<Response>, _ head: HTTPRequestHead) {
+        state.value.hasLeft = true
+    }
+
+    func didSendRequest(task: HTTPClient.Task<Response>) {
+        progress(.sent)
+    }
+
+    func didReceiveHead(task: HTTPClient.Task<Response>, _ head: HTTPResponseHead) -> EventLoopFuture<Void> {
+        state.value.head = head
+        guard head.status == .ok else { return task.eventLoop.makeSucceededVoidFuture() }
+        let encoding = head.headers.first(name: "content-encoding")?.lowercased() ?? "identity"
+        guard encoding == "identity" else {
+            return give(up: .invalidAnswer("the answer is compressed, which was not asked for"), task)
+        }
+        return task.eventLoop.makeSucceededVoidFuture()
+    }
+
+    func didReceiveBodyPart(task: HTTPClient.Task<Response>, _ buffer: ByteBuffer) -> EventLoopFuture<Void> {
+        guard state.value.head?.status == .ok else {
+            let room = ErrorClassifier.bodyBytes - state.value.errorBody.count
+            state.value.errorBody.append(contentsOf: buffer.readableBytesView.prefix(room))
+            return task.eventLoop.makeSucceededVoidFuture()
+        }
+        do throws(GeminiError) {
+            let assembler = state.value.assembler
+            let before = assembler.imageBytes
+            try assembler.take(buffer.readableBytesUInt8Span)
+            if assembler.imageBytes > before, state.value.throttle.admits(at: .now()) {
+                progress(.receiving(bytes: assembler.imageBytes))
+            }
+            return task.eventLoop.makeSucceededVoidFuture()
+        } catch {
+            return give(up: error, task)
+        }
+    }
+
+    /// Fails the future, which makes AsyncHTTPClient close the connection.
+    private func give(up error: GeminiError, _ task: HTTPClient.Task<Response>) -> EventLoopFuture<Void> {
+        state.value.failure = error
+        return task.eventLoop.makeFailedFuture(error)
+    }
+
+    func didFinishRequest(task: HTTPClient.Task<Response>) throws -> Response {
+        guard let head = state.value.head else { throw GeminiError.unknownOutcome("no answer came") }
+        guard head.status == .ok else { throw classified(head) }
+        let isDelimited =
+            head.headers.contains(name: "content-length") || head.headers.contains(name: "transfer-encoding")
+        // An answer that ends with its connection cannot be told from one that was cut.
+        guard isDelimited || state.value.assembler.isComplete else {
+            throw GeminiError.unknownOutcome("the answer broke off")
+        }
+        return try state.value.assembler.finish(redacting: key)
+    }
+
+    /// What an error of AsyncHTTPClient means after all that this exchange has seen; on the loop only.
+    func reason(for error: any Error) -> GeminiError {
+        if let failure = state.value.failure { return failure }
+        // A status that arrived is an answer, even if its body broke off.
+        if let head = state.value.head, head.status != .ok { return classified(head) }
+        if !state.value.hasLeft { return TransportFailure.beforeSending(error) }
+        if let error = error as? HTTPClientError, error == .cancelled {
+            return GeminiError(
+                .cancelled, reach: .unknown, charged: .unknown, "the request was aborted after it had been sent")
+        }
+        if let error = error as? HTTPClientError, error == .deadlineExceeded {
+            return .unknownOutcome("no complete answer came in time")
+        }
+        return .unknownOutcome(
+            state.value.head == nil ? "the connection broke before an answer came" : "the answer broke off")
+    }
+
+    private func classified(_ head: HTTPResponseHead) -> GeminiError {
+        let seconds = head.headers.first(name: "retry-after").flatMap { Int($0) }.filter { (0...86_400).contains($0) }
+        return ErrorClassifier(
+            httpStatus: Int(head.status.code), retryAfter: seconds.map { .seconds($0) }, key: key
+        ).classify(body: state.value.errorBody)
+    }
+}
+
+extension Optional {
+    fileprivate func filter(_ isWanted: (Wrapped) -> Bool) -> Wrapped? { flatMap { isWanted($0) ? $0 : nil } }
+}
+
+extension GeminiError {
+    /// The request went out and no whole answer came back.
+    static func unknownOutcome(_ message: String) -> GeminiError {
+        GeminiError(
+            .outcomeUnknown, reach: .unknown, charged: .unknown, message,
+            hint: "Google may have made the image and may bill it")
+    }
+}

@@ -1,0 +1,50 @@
+// Answers that arrive whole under a 200 and hold no image to give back, through the real route.
+
+import Testing
+
+@testable import Gemini
+
+struct AnswerAssemblerTests {
+    @Test(
+        arguments: [
+            ("not json", .upstreamInvalid), ("{}", .noImage), (#"{"candidates":[]}"#, .noImage),
+            (#"{"candidates":[{"content":{}}]}"#, .noImage),
+            (#"{"candidates":[{"content":{"parts":null}}]}"#, .noImage),
+            (
+                #"{"candidates":[{"content":{"parts":[{"text":"Here is your image:"}]},"finishReason":"STOP"}]}"#,
+                .noImage
+            ),
+            (#"{"candidates":[{"content":{"role":"model"},"finishReason":"SOMETHING_NEW"}]}"#, .noImage),
+            (#"{"candidates":[{"finishReason":"IMAGE_PROHIBITED_CONTENT"}]}"#, .blocked),
+            (#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, .blocked),
+            (#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":"QUJD"}}]}}]}"#, .upstreamInvalid),
+            (#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":""}}]}}]}"#, .upstreamInvalid),
+            (#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":"Q-JD"}}]}}]}"#, .upstreamInvalid),
+            (#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":"QUJD"}"#, .upstreamInvalid),
+            (#"{"candidates":"#, .upstreamInvalid), ("", .upstreamInvalid), ("[{},{}]", .upstreamInvalid),
+            (#"{"candidates":[{"content":{"parts":[\#(part(picture(), thought: true))]}}]}"#, .noImage),
+            (#"{"error":{"code":429,"message":"limit: 0"}}"#, .noQuota),
+        ] as [(String, GeminiError.Kind)])
+    func a200WithoutAnImageEndsInItsKind(_ body: String, _ kind: GeminiError.Kind) async throws {
+        let upstream = try await ScriptedUpstream { _ in [.answer(200, body)] }
+        let error = try await failed(route(to: upstream))
+        #expect(error.kind == kind && error.reach == .answered)
+        try await upstream.stop()
+    }
+
+    @Test func whatTheModelSaidInsteadIsKept() async throws {
+        let upstream = try await ScriptedUpstream { _ in
+            [
+                .answer(
+                    200,
+                    #"{"candidates":[{"content":{"parts":[{"text":"I would "},{"text":"rather not"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":4,"totalTokenCount":13}}"#
+                )
+            ]
+        }
+        let error = try await failed(route(to: upstream))
+        #expect(error.text == "I would rather not" && error.finishReason == "STOP" && error.charged == .yes)
+        #expect(
+            error.usage == Usage(promptTokens: 9, outputTokens: 4, imageTokens: 0, thoughtTokens: 0, totalTokens: 13))
+        try await upstream.stop()
+    }
+}

@@ -1,0 +1,61 @@
+// The key prints as a placeholder everywhere; the base URL is refused in a sentence; progress is not a flood.
+
+import NIOCore
+import Testing
+
+@testable import Gemini
+
+struct ApiKeyTests {
+    @Test func theKeyNeverPrints() throws {
+        let key = try #require(ApiKey("AIzaSecret"))
+        struct Holder { var key: ApiKey }
+        var dumped = ""
+        dump(Holder(key: key), to: &dumped)
+        dump([key], to: &dumped)
+        let texts = [
+            "\(key)", String(describing: key), String(reflecting: key), "\([key])", "\(Holder(key: key))",
+            "\(Optional(key) as Any)", dumped, "\(Mirror(reflecting: key).children.map { $0 })",
+        ]
+        #expect(texts.filter { $0.contains("Secret") } == [])
+        #expect("\(key)" == "ApiKey(…)")
+    }
+
+    @Test(arguments: ["", "a b", "a\nb", "ä", "a\u{7F}"])
+    func whatCannotStandInAHeaderIsNoKey(_ text: String) {
+        #expect(ApiKey(text) == nil)
+    }
+}
+
+struct BaseURLTests {
+    @Test(
+        arguments: [
+            "https://generativelanguage.googleapis.com/v1beta", "https://h/v1", "https://h:8443/proxy/v1alpha/",
+            "http://127.0.0.1:8080/v1beta", "http://localhost/v1beta", "http://[::1]:9/v1beta",
+        ])
+    func anAddressThatEndsInAVersionIsTaken(_ text: String) throws {
+        #expect(try BaseURL(text).text == (text.hasSuffix("/") ? String(text.dropLast()) : text))
+    }
+
+    @Test(
+        arguments: [
+            ("http://generativelanguage.googleapis.com/v1beta", .insecure(host: "generativelanguage.googleapis.com")),
+            ("http://127.0.0.1.evil.example/v1beta", .insecure(host: "127.0.0.1.evil.example")),
+            ("https://h/v1beta?key=x", .hasQueryOrCredentials), ("https://h/v1beta#x", .hasQueryOrCredentials),
+            ("https://user:pw@h/v1beta", .hasQueryOrCredentials), ("https://h", .withoutVersion(path: "")),
+            ("https://h/v1beta/models", .withoutVersion(path: "/v1beta/models")),
+            ("https://h/v1beta/openai/", .compatibilityPath),
+            ("ftp://h/v1beta", .notAURL("ftp://h/v1beta")), ("h/v1beta", .notAURL("h/v1beta")), ("", .notAURL("")),
+        ] as [(String, RouteConfigurationError)])
+    func otherAddressesAreRefused(_ text: String, _ error: RouteConfigurationError) {
+        #expect(throws: error) { try BaseURL(text) }
+    }
+}
+
+struct ProgressThrottleTests {
+    @Test func atMostFourASecondPass() {
+        var throttle = ProgressThrottle()
+        let start = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        let admitted = (0..<1_000).filter { throttle.admits(at: start + .milliseconds($0)) }
+        #expect(admitted == [0, 250, 500, 750])
+    }
+}
