@@ -3,7 +3,7 @@
 import Dispatch
 import Glibc
 
-/// The reasons to end; made before anything is announced, so that no signal is lost.
+/// The reasons to end; made before anything is announced, so that no signal is lost, and held until the end.
 final class Ending {
     /// Yields when it is time.
     let ended: AsyncStream<Void>
@@ -21,20 +21,15 @@ final class Ending {
             sources.append(source)
         }
         if withInput {
-            let source = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO, queue: .global())
-            source.setEventHandler {
+            // A blocking read rather than a source: cancelling one whose pipe has hung up crashes libdispatch's
+            // manager thread (Swift 6.3 on Linux), and the process ends with this read.
+            DispatchQueue.global().async {
                 var scratch = [UInt8](repeating: 0, count: 4096)
-                if unsafe read(STDIN_FILENO, &scratch, scratch.count) <= 0 { continuation.yield() }
+                while unsafe read(STDIN_FILENO, &scratch, scratch.count) > 0 {}
+                continuation.yield()
             }
-            source.resume()
-            sources.append(source)
         }
         self.ended = ended
         self.sources = sources
-    }
-
-    /// Stops watching; until then the sources have to be held.
-    func cancel() {
-        for source in sources { source.cancel() }
     }
 }

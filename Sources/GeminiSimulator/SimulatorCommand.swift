@@ -46,7 +46,7 @@ struct SimulatorCommand: AsyncParsableCommand {
 
     func run() async throws {
         let ending = Ending(withInput: exitWithStdin)
-        defer { ending.cancel() }
+        defer { withExtendedLifetime(ending) {} }
         let place = try ListenAddress(listen)
         let directory = try temporaryOrGivenDirectory()
         defer { if tlsDirectory == nil, let directory { try? FileManager.default.removeItem(at: directory) } }

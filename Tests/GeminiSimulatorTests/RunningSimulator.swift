@@ -1,6 +1,7 @@
 // The built simulator as a process of its own, spoken to by curl: the tests see what any client sees.
 
 import Foundation
+import Testing
 
 /// One answer as curl saw it.
 struct Seen {
@@ -84,6 +85,9 @@ final class RunningSimulator {
         try? input.fileHandleForWriting.close()
         process.waitUntilExit()
         try? FileManager.default.removeItem(at: directory)
+        if process.terminationReason != .exit {
+            Issue.record("the simulator ended by signal \(process.terminationStatus)")
+        }
         return process.terminationStatus
     }
 
