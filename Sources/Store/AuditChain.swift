@@ -1,0 +1,134 @@
+// The audit chain: each row's hash covers the row and the hash before it, so that an edit breaks every row after it.
+//
+// hash = SHA256(previous ‖ row); a row is its columns in the order of the table, from `sequence` to `details`, each as
+// one byte of type (0 null, 1 integer, 2 text) and then nothing, 8 bytes big-endian, or 4 bytes of length and UTF-8.
+
+package import Wire
+
+import Crypto
+import FoundationEssentials
+import GRDB
+
+/// What the chain can tell.
+package enum AuditEvent: String, Sendable, CaseIterable {
+    case started, stopped, keyLoaded = "key_loaded"
+    case accepted, denied, sent, requeued, ended, cancelled
+    case cancelAsked = "cancel_asked"
+}
+
+/// One row of the chain, before it has its place in it.
+package struct AuditEntry: Sendable, Equatable {
+    package var event: AuditEvent
+    /// Milliseconds since 1970.
+    package var at: Int64
+    package var origin: Origin?
+    package var job: JobID?
+    package var project: String?
+    package var model: String?
+    /// One JSON object; never a prompt, a key or a path.
+    package var details: String?
+
+    package init(
+        _ event: AuditEvent, at: Int64, origin: Origin? = nil, job: JobID? = nil, project: String? = nil,
+        model: String? = nil, details: String? = nil
+    ) {
+        self.event = event
+        self.at = at
+        self.origin = origin
+        self.job = job
+        self.project = project
+        self.model = model
+        self.details = details
+    }
+}
+
+/// What `audit.verify` answers.
+package struct AuditVerdict: Sendable, Equatable {
+    package var rows: Int64
+    /// The sequence number of the first row that does not follow from the one before it.
+    package var firstBroken: Int64?
+
+    package init(rows: Int64, firstBroken: Int64?) {
+        self.rows = rows
+        self.firstBroken = firstBroken
+    }
+}
+
+/// The newest row of the chain.
+package struct AuditHead: Sendable, Equatable {
+    package var sequence: Int64
+    /// Lower-case hexadecimal.
+    package var hash: String
+}
+
+enum AuditChain {
+    /// What the first row follows.
+    static let genesis = [UInt8](repeating: 0, count: 32)
+
+    static func append(_ entry: AuditEntry, to database: Database) throws {
+        let newest = try Row.fetchOne(
+            try database.cachedStatement(sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"))
+        let sequence = (newest?["sequence"] as Int64? ?? 0) + 1
+        let previous = newest.map { [UInt8]($0["hash"] as Data) } ?? genesis
+        let columns: [DatabaseValue] = [
+            sequence.databaseValue, entry.at.databaseValue, entry.event.rawValue.databaseValue,
+            entry.origin?.uid.databaseValue ?? .null, entry.origin?.gid.databaseValue ?? .null,
+            entry.origin?.pid.databaseValue ?? .null, entry.origin?.unit?.databaseValue ?? .null,
+            entry.origin?.socket.databaseValue ?? .null, entry.job?.rawValue.databaseValue ?? .null,
+            entry.project?.databaseValue ?? .null, entry.model?.databaseValue ?? .null,
+            entry.details?.databaseValue ?? .null,
+        ]
+        let hash = Data(hash(columns, after: previous))
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO audit (sequence, at_ms, event, uid, gid, pid, unit, socket, job, project, model, details,
+                previous, hash) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                """
+        ).execute(arguments: StatementArguments(columns + [Data(previous).databaseValue, hash.databaseValue]))
+    }
+
+    static func hash(_ columns: [DatabaseValue], after previous: [UInt8]) -> [UInt8] {
+        var bytes = previous
+        for column in columns {
+            switch column.storage {
+            case .null: bytes.append(0)
+            case .int64(let value):
+                bytes.append(1)
+                for shift in stride(from: 56, through: 0, by: -8) {
+                    bytes.append(UInt8(truncatingIfNeeded: value >> Int64(shift)))
+                }
+            case .string(let text):
+                bytes.append(2)
+                for shift in stride(from: 24, through: 0, by: -8) {
+                    bytes.append(UInt8(truncatingIfNeeded: text.utf8.count >> shift))
+                }
+                bytes.append(contentsOf: text.utf8)
+            // No column has these types; a row that was given one no longer matches its hash.
+            case .double, .blob: bytes.append(3)
+            }
+        }
+        return Array(SHA256.hash(data: bytes))
+    }
+
+    static func verify(_ database: Database) throws -> AuditVerdict {
+        var previous = genesis
+        var count: Int64 = 0
+        let rows = try Row.fetchCursor(
+            database,
+            sql: """
+                SELECT sequence, at_ms, event, uid, gid, pid, unit, socket, job, project, model, details,
+                previous, hash FROM audit ORDER BY sequence
+                """)
+        while let row = try rows.next() {
+            count += 1
+            let columns = (0..<12).map { row[$0] as DatabaseValue }
+            let stored = (row[13] as Data?).map { [UInt8]($0) } ?? []
+            let isNext = (row[0] as Int64) == count && (row[12] as Data?).map { [UInt8]($0) } == previous
+            guard isNext, hash(columns, after: previous) == stored else {
+                return AuditVerdict(rows: count, firstBroken: row[0])
+            }
+            previous = stored
+        }
+        return AuditVerdict(rows: count, firstBroken: nil)
+    }
+}

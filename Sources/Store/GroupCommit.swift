@@ -1,0 +1,112 @@
+// One writer, many callers, one fsync for all who wait at the same time.
+//
+// GRDB's own asynchronous `write` answers a cancelled task with CancellationError, also after the commit; a paid image
+// must not hang on whether its asker is still there, so the queue is our own and does not look at cancellation.
+
+import Dispatch
+import GRDB
+import Synchronization
+
+/// Runs write transactions one after the other, as many in one SQLite transaction as are waiting.
+final class GroupCommit: Sendable {
+    /// Most transactions in one commit: keeps the first of a group from waiting for a crowd.
+    static let groupCount = 256
+
+    private struct Entry: Sendable {
+        let run: @Sendable (Database) throws -> Void
+        /// Called once, after the commit, with nil or with what spoilt the whole group.
+        let committed: @Sendable (StoreError?) -> Void
+    }
+
+    private struct Pending {
+        var entries: [Entry] = []
+        var isDraining = false
+    }
+
+    private let pool: DatabasePool
+    private let queue = DispatchQueue(label: "darkroom.store.writer")
+    private let pending = Mutex(Pending())
+
+    init(pool: DatabasePool) { self.pool = pool }
+
+    /// Runs a transaction and returns when it is durable; an error of its own undoes it alone.
+    func write<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        let outcome: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            let slot = ValueSlot<Value>()
+            enqueue(
+                Entry(
+                    run: { database in
+                        do {
+                            slot.set(.success(try body(database)))
+                        } catch {
+                            slot.set(.failure(StoreError(error)))
+                            throw error
+                        }
+                    },
+                    committed: { failure in continuation.resume(returning: failure.map { .failure($0) } ?? slot.value) }
+                ))
+        }
+        return try outcome.get()
+    }
+
+    private func enqueue(_ entry: Entry) {
+        let isFirst = pending.withLock { pending in
+            pending.entries.append(entry)
+            defer { pending.isDraining = true }
+            return !pending.isDraining
+        }
+        if isFirst { queue.async { self.drain() } }
+    }
+
+    private func drain() {
+        while true {
+            let group = pending.withLock { pending -> [Entry] in
+                let group = Array(pending.entries.prefix(Self.groupCount))
+                pending.entries.removeFirst(group.count)
+                pending.isDraining = !group.isEmpty
+                return group
+            }
+            guard !group.isEmpty else { return }
+            let failure = commit(group)
+            for entry in group { entry.committed(failure) }
+        }
+    }
+
+    /// Commits a group; returns what spoilt all of it.
+    private func commit(_ group: [Entry]) -> StoreError? {
+        do {
+            try pool.writeWithoutTransaction { database in
+                try database.inTransaction(.immediate) {
+                    for entry in group { try run(entry, in: database) }
+                    return .commit
+                }
+            }
+            return nil
+        } catch {
+            return StoreError(error)
+        }
+    }
+
+    private func run(_ entry: Entry, in database: Database) throws {
+        try database.cachedStatement(sql: "SAVEPOINT one").execute()
+        do {
+            try entry.run(database)
+        } catch {
+            // A full disk makes SQLite roll the whole transaction back by itself; then nobody's part is left.
+            guard database.isInsideTransaction else { throw error }
+            try database.cachedStatement(sql: "ROLLBACK TO one").execute()
+        }
+        try database.cachedStatement(sql: "RELEASE one").execute()
+    }
+}
+
+/// What a transaction returned, on its way from the writer's thread to its caller.
+private final class ValueSlot<Value: Sendable>: Sendable {
+    private let stored = Mutex<Result<Value, StoreError>>(.failure(.corrupt("a transaction did not run")))
+
+    func set(_ result: Result<Value, StoreError>) { stored.withLock { $0 = result } }
+
+    var value: Result<Value, StoreError> { stored.withLock { $0 } }
+}

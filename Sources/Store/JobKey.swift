@@ -1,0 +1,106 @@
+// The moves of a job inside a transaction: the call's row decides, the job's row follows, the audit chain tells.
+
+import GRDB
+import Wire
+
+/// A job inside a transaction: its number, and what its audit rows repeat.
+struct JobKey {
+    let id: JobID
+    let number: Int64
+    let origin: Origin
+    let project: String
+    let model: String
+
+    static func fetch(_ id: JobID, in database: Database) throws -> JobKey? {
+        let statement = try database.cachedStatement(
+            sql: "SELECT number, uid, gid, pid, unit, socket, project, model_sent FROM job WHERE id = ?")
+        guard let row = try Row.fetchOne(statement, arguments: [id.rawValue]) else { return nil }
+        return JobKey(
+            id: id, number: row[0], origin: Origin(uid: row[1], gid: row[2], pid: row[3], unit: row[4], socket: row[5]),
+            project: row[6], model: row[7])
+    }
+
+    /// Moves one call; false when it was not in a state that this move starts from.
+    func move(_ transition: Transition, call: Int, at time: Timestamp, in database: Database) throws -> Bool {
+        let isStart = transition == .start
+        let statement = try database.cachedStatement(
+            sql: """
+                UPDATE call SET state = ?, attempts = attempts + ?, sent_ms = coalesce(?, sent_ms), ended_ms = ?
+                WHERE job = ? AND number = ? AND state IN (\(transition.origins))
+                """)
+        try statement.execute(arguments: [
+            transition.to.rawValue, isStart ? 1 : 0, isStart ? time.milliseconds : nil,
+            transition.to.isEnded ? time.milliseconds : nil, number, call,
+        ])
+        guard database.changesCount == 1 else { return false }
+        try follow(at: time, isStart: isStart, in: database)
+        return true
+    }
+
+    /// Sets the job's state by its calls'.
+    private func follow(at time: Timestamp, isStart: Bool, in database: Database) throws {
+        let states = try String.fetchAll(
+            try database.cachedStatement(sql: "SELECT state FROM call WHERE job = ?"), arguments: [number])
+        let state = Transition.state(ofCalls: states.compactMap(JobState.init(rawValue:)))
+        try database.cachedStatement(
+            sql: """
+                UPDATE job SET state = ?, ended_ms = ?, started_ms = coalesce(started_ms, ?), attempts = attempts + ?
+                WHERE number = ?
+                """
+        ).execute(arguments: [
+            state.rawValue, state.isEnded ? time.milliseconds : nil, isStart ? time.milliseconds : nil,
+            isStart ? 1 : 0, number,
+        ])
+    }
+
+    /// Ends one call without an image: state, error, hold, timing, audit.
+    func end(_ transition: Transition, _ call: FailedCall, in database: Database) throws -> Bool {
+        guard try move(transition, call: call.call, at: call.at, in: database) else { return false }
+        let error = String(decoding: WireJSON.encode(call.error), as: UTF8.self)
+        try database.cachedStatement(sql: "UPDATE call SET error = ? WHERE job = ? AND number = ?")
+            .execute(arguments: [error, number, call.call])
+        let charged = call.error.charged ?? .unknown
+        switch charged {
+        case .no: try close(holdOf: call.call, costMicros: 0, at: call.at, in: database)
+        case .yes: try close(holdOf: call.call, costMicros: call.costMicros, at: call.at, in: database)
+        case .unknown: break
+        }
+        try database.cachedStatement(
+            sql: """
+                UPDATE job SET error = ?1, cost_micros = CASE ?2
+                    WHEN 'yes' THEN coalesce(cost_micros, 0) + ?3
+                    WHEN 'unknown' THEN coalesce(cost_micros, 0) +
+                        (SELECT held_micros FROM hold WHERE job = ?4 AND call = ?5)
+                    ELSE cost_micros END,
+                  cost_basis = CASE ?2 WHEN 'yes' THEN 'catalogue' WHEN 'unknown' THEN 'hold' ELSE cost_basis END,
+                  queued_ms = coalesce(?6, queued_ms), upstream_ms = coalesce(?7, upstream_ms),
+                  overhead_ms = coalesce(?8, overhead_ms)
+                WHERE number = ?4
+                """
+        ).execute(arguments: [
+            error, charged.rawValue, call.costMicros, number, call.call, call.timing?.queuedMs,
+            call.timing?.upstreamMs, call.timing?.overheadMs,
+        ])
+        let details = "{\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\"}"
+        let event: AuditEvent = transition == .cancel ? .cancelled : .ended
+        try audit(event, at: call.at, details: details, in: database)
+        return true
+    }
+
+    /// Settles what a call cost and releases the rest of its hold.
+    func close(holdOf call: Int, costMicros: Int64, at time: Timestamp, in database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                UPDATE hold SET state = CASE WHEN ?1 = 0 THEN 'released' ELSE 'settled' END, settled_micros = ?1,
+                  released_micros = held_micros - ?1, ended_ms = ?2
+                WHERE job = ?3 AND call = ?4 AND state = 'held'
+                """
+        ).execute(arguments: [costMicros, time.milliseconds, number, call])
+    }
+
+    func audit(_ event: AuditEvent, at time: Timestamp, details: String?, in database: Database) throws {
+        let entry = AuditEntry(
+            event, at: time.milliseconds, origin: origin, job: id, project: project, model: model, details: details)
+        try AuditChain.append(entry, to: database)
+    }
+}

@@ -1,0 +1,166 @@
+// What goes into the job's rows and what comes out of them.
+
+package import Wire
+
+/// Who asked, as the kernel and the listening socket say; pid and unit are attribution.
+package struct Origin: Sendable, Hashable {
+    package var uid: UInt32
+    package var gid: UInt32
+    package var pid: Int32
+    package var unit: String?
+    package var socket: String
+
+    package init(uid: UInt32, gid: UInt32, pid: Int32, unit: String?, socket: String) {
+        self.uid = uid
+        self.gid = gid
+        self.pid = pid
+        self.unit = unit
+        self.socket = socket
+    }
+}
+
+/// A job at the moment of its admission.
+package struct NewJob: Sendable {
+    package var id: JobID
+    package var origin: Origin
+    package var priority: Priority
+    package var label: String?
+    package var project: String
+    package var route: String
+    package var model: JobModel
+    /// The params as JSON, less what says nothing about the image: wait, delivery, deadline, priority, label, key.
+    package var request: [UInt8]
+    package var idempotencyKey: String?
+    package var requested: Requested
+    package var warnings: [Warning]
+    package var created: Timestamp
+    package var deadline: Timestamp
+    /// Images asked for; one call each.
+    package var callCount: Int
+    /// The most that one call can cost.
+    package var holdMicros: Int64
+
+    package init(
+        id: JobID, origin: Origin, priority: Priority, label: String?, project: String, route: String, model: JobModel,
+        request: [UInt8], idempotencyKey: String?, requested: Requested, warnings: [Warning], created: Timestamp,
+        deadline: Timestamp, callCount: Int, holdMicros: Int64
+    ) {
+        self.id = id
+        self.origin = origin
+        self.priority = priority
+        self.label = label
+        self.project = project
+        self.route = route
+        self.model = model
+        self.request = request
+        self.idempotencyKey = idempotencyKey
+        self.requested = requested
+        self.warnings = warnings
+        self.created = created
+        self.deadline = deadline
+        self.callCount = callCount
+        self.holdMicros = holdMicros
+    }
+}
+
+/// What became of an admission.
+package enum Admitted: Sendable, Equatable {
+    case new
+    /// The uid has a job under this idempotency key; `isSame` when it was asked the same.
+    case existing(JobID, isSame: Bool)
+}
+
+/// A job with its owner.
+package struct JobRecord: Sendable, Equatable {
+    package var owner: UInt32
+    package var result: JobResult
+
+    package init(owner: UInt32, result: JobResult) {
+        self.owner = owner
+        self.result = result
+    }
+}
+
+/// A job that had not been sent when it was read.
+package struct OpenJob: Sendable, Equatable {
+    package var id: JobID
+    package var uid: UInt32
+    package var priority: Priority
+    package var project: String
+    package var modelSent: String
+    package var state: JobState
+    package var attempts: Int
+    package var created: Timestamp
+    package var deadline: Timestamp
+}
+
+/// An image whose file is kept, on its way to its row.
+package struct KeptArtifact: Sendable, Equatable {
+    package enum Kind: String, Sendable { case final, extra, draft }
+
+    package var kind: Kind
+    package var entry: ImageEntry
+
+    package init(kind: Kind, entry: ImageEntry) {
+        self.kind = kind
+        self.entry = entry
+    }
+}
+
+/// A call that brought an image.
+package struct FinishedCall: Sendable {
+    package var job: JobID
+    /// From 0.
+    package var call: Int
+    package var at: Timestamp
+    package var artifacts: [KeptArtifact]
+    package var text: String?
+    package var finishReason: String?
+    package var modelAnswered: String?
+    /// Added to those of the admission.
+    package var warnings: [Warning]
+    package var usage: Usage?
+    package var costMicros: Int64
+    package var basis: Cost.Basis
+    package var timing: Timing
+
+    package init(
+        job: JobID, call: Int, at: Timestamp, artifacts: [KeptArtifact], text: String?, finishReason: String?,
+        modelAnswered: String?, warnings: [Warning], usage: Usage?, costMicros: Int64, basis: Cost.Basis,
+        timing: Timing
+    ) {
+        self.job = job
+        self.call = call
+        self.at = at
+        self.artifacts = artifacts
+        self.text = text
+        self.finishReason = finishReason
+        self.modelAnswered = modelAnswered
+        self.warnings = warnings
+        self.usage = usage
+        self.costMicros = costMicros
+        self.basis = basis
+        self.timing = timing
+    }
+}
+
+/// A call that ended without an image.
+package struct FailedCall: Sendable {
+    package var job: JobID
+    package var call: Int
+    package var at: Timestamp
+    /// With `charged`; it says what becomes of the hold: `no` releases, `yes` settles, `unknown` keeps it.
+    package var error: WireError
+    /// What is settled when it was charged.
+    package var costMicros: Int64
+    package var timing: Timing?
+
+    package init(job: JobID, call: Int, at: Timestamp, error: WireError, costMicros: Int64, timing: Timing?) {
+        self.job = job
+        self.call = call
+        self.at = at
+        self.error = error
+        self.costMicros = costMicros
+        self.timing = timing
+    }
+}

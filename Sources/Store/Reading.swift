@@ -1,0 +1,206 @@
+// Reading jobs and artifacts, and the audit chain.
+
+package import Wire
+
+import FoundationEssentials
+import GRDB
+
+extension Store {
+    package func job(_ id: JobID) async throws(StoreError) -> JobRecord? {
+        try await read { try JobRecord.fetch(id, in: $0) }
+    }
+
+    /// A page of jobs, newest first.
+    ///
+    /// - Parameters:
+    ///   - owner: Whose; nil is everybody's.
+    ///   - before: Jobs older than this one only.
+    ///   - state: In this state only.
+    ///   - label: With this label only.
+    ///   - limit: At most so many.
+    /// - Returns: At most `limit` jobs, each read whole but for its request.
+    /// - Throws: What SQLite says.
+    package func jobs(
+        of owner: UInt32?, before: JobID?, state: JobState?, label: String?, limit: Int
+    ) async throws(StoreError) -> [JobRecord] {
+        try await read { database in
+            var conditions: [String] = []
+            var arguments: [DatabaseValue] = []
+            func require(_ condition: String, _ value: DatabaseValue?) {
+                guard let value else { return }
+                conditions.append(condition)
+                arguments.append(value)
+            }
+            require("uid = ?", owner?.databaseValue)
+            require("state = ?", state?.rawValue.databaseValue)
+            require("label = ?", label?.databaseValue)
+            require("id < ?", before?.rawValue.databaseValue)
+            let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+            let statement = try database.cachedStatement(
+                sql: "SELECT \(JobRecord.columns) FROM job \(filter) ORDER BY id DESC LIMIT \(limit)")
+            let rows = try Row.fetchAll(statement, arguments: StatementArguments(arguments))
+            return try rows.map { try JobRecord($0, in: database) }
+        }
+    }
+
+    /// Jobs that have not been sent yet, oldest first.
+    package func openJobs() async throws(StoreError) -> [OpenJob] {
+        try await read { database in
+            let rows = try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT id, uid, priority, project, model_sent, state, attempts, created_ms, deadline_ms
+                    FROM job WHERE ended_ms IS NULL ORDER BY id
+                    """)
+            return try rows.compactMap { row in
+                let state = try row.token(JobState.self, 5)
+                guard state == .queued || state == .waiting else { return nil }
+                return OpenJob(
+                    id: JobID(rawValue: row[0]), uid: row[1], priority: try row.token(Priority.self, 2),
+                    project: row[3], modelSent: row[4], state: state, attempts: row[6],
+                    created: Timestamp(milliseconds: row[7]), deadline: Timestamp(milliseconds: row[8]))
+            }
+        }
+    }
+
+    /// What a job was asked for: the JSON of `NewJob.request`.
+    package func request(of id: JobID) async throws(StoreError) -> [UInt8]? {
+        let text = try await read { database in
+            try String.fetchOne(
+                try database.cachedStatement(sql: "SELECT request FROM job WHERE id = ?"), arguments: [id.rawValue])
+        }
+        return text.map { Array($0.utf8) }
+    }
+
+    /// The entry of a kept image that belongs to this uid, or to anybody when nil.
+    package func artifact(_ sha256: String, of owner: UInt32?) async throws(StoreError) -> ImageEntry? {
+        try await read { database in
+            let statement = try database.cachedStatement(
+                sql: """
+                    SELECT sha256, mime_type, width, height, bytes FROM artifact
+                    WHERE sha256 = ?1 AND (?2 IS NULL OR uid = ?2) LIMIT 1
+                    """)
+            return try Row.fetchOne(statement, arguments: [sha256, owner]).map { ImageEntry($0) }
+        }
+    }
+
+    /// How many jobs ended without anybody knowing how.
+    package func unknownCount() async throws(StoreError) -> Int {
+        try await read { database in
+            try Int.fetchOne(
+                try database.cachedStatement(sql: "SELECT count(*) FROM job WHERE state = 'unknown'")) ?? 0
+        }
+    }
+
+    package func auditHead() async throws(StoreError) -> AuditHead? {
+        try await read { database in
+            try Row.fetchOne(database, sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
+                .map { row in
+                    let hash = (row[1] as Data).map { byte in
+                        (byte < 16 ? "0" : "") + String(byte, radix: 16)
+                    }
+                    return AuditHead(sequence: row[0], hash: hash.joined())
+                }
+        }
+    }
+
+    /// Recomputes the whole chain.
+    package func verifyAudit() async throws(StoreError) -> AuditVerdict {
+        try await read { try AuditChain.verify($0) }
+    }
+}
+
+extension JobRecord {
+    static let columns = """
+        number, uid, id, state, route, project, label, model_asked, model_sent, model_answered, text, warnings,
+        requested_ratio, requested_size, cost_micros, cost_basis, attempts, queued_ms, upstream_ms, overhead_ms,
+        created_ms, started_ms, ended_ms, error
+        """
+
+    static func fetch(_ id: JobID, in database: Database) throws -> JobRecord? {
+        let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM job WHERE id = ?")
+        return try Row.fetchOne(statement, arguments: [id.rawValue]).map { try JobRecord($0, in: database) }
+    }
+
+    init(_ row: Row, in database: Database) throws {
+        let number: Int64 = row[0]
+        var result = JobResult(
+            job: JobID(rawValue: row[2]), state: try row.token(JobState.self, 3), route: row[4], project: row[5],
+            label: row[6], model: JobModel(asked: row[7], sent: row[8], answered: row[9]),
+            requested: Requested(aspectRatio: row[12], imageSize: row[13]))
+        result.text = row[10]
+        result.warnings = try row.json([Warning].self, 11) ?? []
+        if let micros = row[14] as Int64?, let basis = row[15] as String? {
+            result.cost = Cost(micros: micros, basis: Cost.Basis(rawValue: basis))
+        }
+        result.attempts = row[16]
+        if let queued = row[17] as Double?, let upstream = row[18] as Double?, let overhead = row[19] as Double? {
+            result.timing = Timing(queuedMs: queued, upstreamMs: upstream, overheadMs: overhead)
+        }
+        result.createdAt = (row[20] as Int64?).map(Timestamp.init(milliseconds:))
+        result.startedAt = (row[21] as Int64?).map(Timestamp.init(milliseconds:))
+        result.endedAt = (row[22] as Int64?).map(Timestamp.init(milliseconds:))
+        if let error = try row.json(WireError.self, 23) {
+            if result.state != .done { result.error = error }
+            result.failed = try Self.errors(of: number, in: database)
+        }
+        if result.state == .done {
+            try result.addImages(of: number, in: database)
+            result.usage = try Self.usage(of: number, in: database)
+        }
+        self.init(owner: row[1], result: result)
+    }
+
+    private static func errors(of number: Int64, in database: Database) throws -> [WireError] {
+        let statement = try database.cachedStatement(
+            sql: "SELECT error FROM call WHERE job = ? AND error IS NOT NULL ORDER BY number")
+        return try Row.fetchAll(statement, arguments: [number]).compactMap { try $0.json(WireError.self, 0) }
+    }
+
+    private static func usage(of number: Int64, in database: Database) throws -> Usage? {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT sum(prompt_tokens), sum(output_tokens), sum(image_tokens), sum(thought_tokens)
+                FROM usage WHERE job = ?
+                """)
+        guard let row = try Row.fetchOne(statement, arguments: [number]), let prompt = row[0] as Int? else {
+            return nil
+        }
+        return Usage(promptTokens: prompt, outputTokens: row[1], imageTokens: row[2], thoughtTokens: row[3])
+    }
+}
+
+extension JobResult {
+    fileprivate mutating func addImages(of number: Int64, in database: Database) throws {
+        let statement = try database.cachedStatement(
+            sql: """
+                SELECT sha256, mime_type, width, height, bytes, kind FROM artifact WHERE job = ? ORDER BY call, position
+                """)
+        for row in try Row.fetchAll(statement, arguments: [number]) {
+            if row[5] as String == KeptArtifact.Kind.final.rawValue {
+                images.append(ImageEntry(row))
+            } else {
+                extraImages.append(ImageEntry(row))
+            }
+        }
+    }
+}
+
+extension ImageEntry {
+    fileprivate init(_ row: Row) {
+        self.init(sha256: row[0], mimeType: row[1], width: row[2], height: row[3], bytes: row[4])
+    }
+}
+
+extension Row {
+    fileprivate func token<Token: RawRepresentable>(_ type: Token.Type, _ index: Int) throws -> Token
+    where Token.RawValue == String {
+        guard let token = Token(rawValue: self[index]) else { throw StoreError.corrupt("\(type) of a job") }
+        return token
+    }
+
+    fileprivate func json<Value: Decodable>(_ type: Value.Type, _ index: Int) throws -> Value? {
+        guard let text = self[index] as String? else { return nil }
+        return try WireJSON.decode(type, from: Array(text.utf8))
+    }
+}

@@ -1,0 +1,86 @@
+// The daemon's memory: one SQLite database and the files beside it. `Store` owns the writer, and its methods are the
+// transactions: each writes what it changes and its row of the audit chain, and returns when both are durable.
+
+package import Wire
+
+import GRDB
+
+/// The state directory of one daemon.
+package final class Store: Sendable {
+    package let artifacts: ArtifactStore
+    /// Jobs whose outcome nobody knows since the run before this one ended.
+    package let lostAtStart: [JobID]
+
+    let directory: StateDirectory
+    let pool: DatabasePool
+    let commits: GroupCommit
+
+    /// Opens the state directory, making what is missing, and tidies up after the run before.
+    ///
+    /// Reads nothing but open jobs, however many have ended.
+    ///
+    /// - Parameters:
+    ///   - path: The directory; its parent has to be there.
+    ///   - durability: `.full` but for one row of the benchmark.
+    ///   - now: The time that is written into rows.
+    /// - Throws: `.inUse`, `.newerSchema`, `.notDurable`, and whatever the disk says.
+    package init(path: String, durability: Durability = .full, now: Timestamp) throws(StoreError) {
+        directory = try StateDirectory(path: path)
+        try directory.clearTemporary()
+        artifacts = ArtifactStore(directory: directory, durability: durability)
+        do {
+            pool = try DatabasePool(path: directory.database, configuration: Self.configuration)
+            try pool.writeWithoutTransaction { try Self.setDurability(durability, of: $0) }
+            let migrator = Schema.migrator
+            guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
+            try migrator.migrate(pool)
+            lostAtStart = try pool.write { try Recovery.run(in: $0, now: now) }
+        } catch {
+            throw StoreError(error)
+        }
+        commits = GroupCommit(pool: pool)
+    }
+
+    private static var configuration: Configuration {
+        var configuration = Configuration()
+        configuration.label = "darkroom.store"
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        configuration.prepareDatabase { database in
+            // 4 MiB of log between checkpoints; a mapped file would turn a disk error into SIGBUS.
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = 1024; PRAGMA mmap_size = 0")
+        }
+        return configuration
+    }
+
+    /// Sets what a commit waits for; GRDB sets NORMAL after it has prepared a connection, so this comes after that.
+    private static func setDurability(_ durability: Durability, of database: Database) throws {
+        let wanted = durability == .full ? 2 : 0
+        try database.execute(sql: "PRAGMA synchronous = \(wanted)")
+        let found = try Int.fetchOne(database, sql: "PRAGMA synchronous") ?? -1
+        guard found == wanted else { throw StoreError.notDurable(synchronous: found) }
+    }
+
+    /// Closes the database and lets go of the directory; nothing else may be called afterwards.
+    package func close() throws(StoreError) {
+        do {
+            try pool.close()
+        } catch {
+            throw StoreError(error)
+        }
+        directory.unlock()
+    }
+
+    /// What may still be written to the state's file system, in bytes.
+    package func diskFreeBytes() throws(StoreError) -> Int64 { try directory.freeBytes() }
+
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(StoreError) -> Value {
+        do {
+            return try await pool.read(body)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// Everything that can go wrong between the daemon and its state directory.
+
+import GRDB
+import Glibc
+
+/// Why the state directory could not be used, or something in it not be written or read.
+package enum StoreError: Error, Sendable, Equatable {
+    /// Another daemon has this state directory; its process id, when it left one.
+    case inUse(pid: Int32?)
+    /// The database was written by a newer program, which knows changes that this one does not.
+    case newerSchema
+    /// SQLite did not accept `synchronous=FULL`; it reads back this value.
+    case notDurable(synchronous: Int)
+    /// The disk or the quota of the file system is full; asking again helps once there is room.
+    case full
+    /// A file operation failed; never with a path, since this may be logged beside a request.
+    case file(operation: String, errno: Int32)
+    /// SQLite failed with this extended result code.
+    case database(code: Int32, message: String)
+    /// A row holds what this program never writes.
+    case corrupt(String)
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as StoreError: self = error
+        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: self = .full
+        case let error as DatabaseError:
+            self = .database(code: error.extendedResultCode.rawValue, message: error.message ?? "")
+        case is RowDecodingError: self = .corrupt("a column has another type than was written")
+        default: self = .database(code: -1, message: String(describing: type(of: error)))
+        }
+    }
+
+    static func failed(_ operation: String, _ errno: Int32) -> StoreError {
+        errno == ENOSPC || errno == EDQUOT ? .full : .file(operation: operation, errno: errno)
+    }
+}
+
+/// Whether a finished write has to survive a power cut.
+package enum Durability: Sendable {
+    case full
+    /// For one row of the benchmark only: neither the database nor the files are flushed.
+    case none
+}

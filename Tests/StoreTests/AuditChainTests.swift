@@ -1,0 +1,49 @@
+// The chain holds as written and breaks at every edit.
+
+import GRDB
+import Store
+import Testing
+import Wire
+
+struct AuditChainTests {
+    private func written() async throws -> StateFixture {
+        let state = StateFixture()
+        let store = try state.open()
+        try await store.record(AuditEntry(.started, at: 1, details: "{}"))
+        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.finish(finished("a"))
+        try await store.record(AuditEntry(.denied, at: 5, origin: bob, model: "pro"))
+        return state
+    }
+
+    @Test func theEventsOfAJobAreInTheChainInOrder() async throws {
+        let state = try await written()
+        let events = try state.edit { try String.fetchAll($0, sql: "SELECT event FROM audit ORDER BY sequence") }
+        #expect(events == ["started", "accepted", "sent", "ended", "denied"])
+        let store = try state.open()
+        #expect(try await store.verifyAudit() == AuditVerdict(rows: 5, firstBroken: nil))
+        #expect(try await store.auditHead()?.sequence == 5)
+    }
+
+    @Test(arguments: [
+        "UPDATE audit SET at_ms = at_ms + 1 WHERE sequence = 3", "UPDATE audit SET event = 'denied' WHERE sequence = 3",
+        "UPDATE audit SET uid = 0 WHERE sequence = 3", "UPDATE audit SET gid = 0 WHERE sequence = 3",
+        "UPDATE audit SET pid = 1 WHERE sequence = 3", "UPDATE audit SET unit = NULL WHERE sequence = 3",
+        "UPDATE audit SET socket = 'admin' WHERE sequence = 3", "UPDATE audit SET job = 'b' WHERE sequence = 3",
+        "UPDATE audit SET project = 'p' WHERE sequence = 3", "UPDATE audit SET model = 'm' WHERE sequence = 3",
+        "UPDATE audit SET details = '' WHERE sequence = 3", "UPDATE audit SET hash = x'00' WHERE sequence = 3",
+        "UPDATE audit SET previous = x'00' WHERE sequence = 3",
+        "UPDATE audit SET model = project || model, project = '' WHERE sequence = 3",
+    ])
+    func anyEditBreaksTheChainThere(edit: String) async throws {
+        let state = try await written()
+        try state.edit { try $0.execute(sql: edit) }
+        #expect(try await state.open().verifyAudit().firstBroken == 3)
+    }
+
+    @Test func aMissingRowBreaksTheChain() async throws {
+        let state = try await written()
+        try state.edit { try $0.execute(sql: "DELETE FROM audit WHERE sequence = 3") }
+        #expect(try await state.open().verifyAudit().firstBroken == 4)
+    }
+}

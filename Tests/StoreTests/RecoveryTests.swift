@@ -1,0 +1,77 @@
+// Opening: one daemon at a time, durable or not at all, and what the run before left.
+
+import Foundation
+import GRDB
+import Store
+import Testing
+import Wire
+
+struct RecoveryTests {
+    @Test func whatWasSentIsUnknownAndWhatWasQueuedStays() async throws {
+        let state = StateFixture()
+        do {
+            let store = try state.open()
+            for id in ["done", "queued", "receiving", "sent", "waiting"] {
+                _ = try await store.admit(newJob(id), isStarted: id != "queued")
+            }
+            _ = try await store.finish(finished("done"))
+            _ = try await store.receive(JobID(rawValue: "receiving"), call: 0, at: time(1500))
+            _ = try await store.requeue(JobID(rawValue: "waiting"), call: 0, at: time(1500))
+        }
+        let store = try state.open(at: 9000)
+        #expect(store.lostAtStart.map(\.rawValue) == ["receiving", "sent"])
+        var states: [JobState] = []
+        for record in try await store.jobs(of: nil, before: nil, state: nil, label: nil, limit: 9) {
+            states.append(record.result.state)
+        }
+        #expect(states == [.waiting, .unknown, .unknown, .queued, .done])
+        let lost = try #require(try await store.job(JobID(rawValue: "sent"))).result
+        #expect(lost.error?.kind == .outcomeUnknown && lost.error?.charged == .unknown)
+        #expect(lost.cost == Cost(micros: 500, basis: .hold))
+        #expect(lost.endedAt == time(9000))
+        #expect(try await store.openJobs().map(\.id.rawValue) == ["queued", "waiting"])
+        #expect(try await store.unknownCount() == 2)
+        let holds = try state.edit { database in
+            try String.fetchAll(database, sql: "SELECT hold.state FROM hold JOIN job ON job = job.number ORDER BY id")
+        }
+        #expect(holds == ["settled", "held", "held", "held", "held"])
+        #expect(try await store.verifyAudit().firstBroken == nil)
+    }
+
+    @Test func aSecondDaemonIsToldWhoHasTheState() throws {
+        let state = StateFixture()
+        let first = try state.open()
+        #expect(throws: StoreError.inUse(pid: getpid())) { try state.open() }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func aNewerSchemaIsRefused() throws {
+        let state = StateFixture()
+        _ = try state.open()
+        try state.edit { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('9999')") }
+        #expect(throws: StoreError.newerSchema) { try state.open() }
+    }
+
+    @Test func temporaryFilesGoAndKeptOnesStay() async throws {
+        let state = StateFixture()
+        try FileManager.default.createDirectory(atPath: state.path + "/temporary", withIntermediateDirectories: true)
+        #expect(FileManager.default.createFile(atPath: state.path + "/temporary/half", contents: Data([1])))
+        let store = try state.open()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state.path + "/temporary") == [])
+        let named = try await keep([1, 2, 3], in: store)
+        let orphan = try await keep([4, 5, 6], in: store)
+        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.finish(finished("a", named))
+        // Files are older than a time in the year 2286.
+        #expect(try await store.sweepArtifacts(olderThan: time(0)) == 0)
+        #expect(try await store.sweepArtifacts(olderThan: time(9_999_999_999_999)) == 1)
+        #expect(try store.artifacts.open(named) != nil)
+        #expect(try store.artifacts.open(orphan) == nil)
+    }
+
+    private func keep(_ bytes: [UInt8], in store: Store) async throws -> String {
+        let file = try store.artifacts.makeTemporary()
+        try unsafe bytes.withUnsafeBytes { try unsafe file.write($0) }
+        return try await file.keep().sha256
+    }
+}
