@@ -29,7 +29,8 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
         }
     }
 
-    /// Takes the next job whose line is open; interactive before bulk, bulk at the latest after `interactiveRun` of those.
+    /// Takes the next job whose line is open; interactive before bulk, bulk at the latest after
+    /// `interactiveRun` of those.
     mutating func take(interactiveRun bound: Int, passage: (Job, String) -> Passage) -> Job? {
         if interactiveRun >= bound, let job = bulk.take(passage: passage) {
             interactiveRun = 0

@@ -99,7 +99,8 @@ extension Scheduler {
         return .queue
     }
 
-    /// Gives a seat without asking the bounds: for jobs that were admitted before a restart, or go back after a refusal.
+    /// Gives a seat without asking the bounds: for jobs that were admitted before a restart, or go back after
+    /// a refusal.
     package mutating func seat(_ ticket: Ticket<Job>) {
         guard tickets[ticket.job] == nil else { return }
         var ticket = ticket

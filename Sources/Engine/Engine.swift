@@ -1,0 +1,206 @@
+// The life of a job, from admitted to kept. Knows what draws only through `ImageGenerator`.
+//
+// State lives behind one lock and is never held across an await; after each await the store decides what is true. Every
+// job under way is a child task of `run()`, which is what stops and what waits.
+
+package import Logging
+package import Store
+import Wire
+
+import Quota
+import Synchronization
+
+/// What bounds the engine.
+package struct EngineSettings: Sendable {
+    /// Most jobs that have not started, in total and of one uid.
+    package var maxQueue: Int
+    package var maxQueuePerUser: Int
+    /// Exchanges at once, by project name; 8 for a project that is not here.
+    package var maxConcurrent: [String: Int]
+    package var defaultDeadline: Duration
+
+    package init(
+        maxQueue: Int = 10_000, maxQueuePerUser: Int = 10_000, maxConcurrent: [String: Int] = [:],
+        defaultDeadline: Duration = .seconds(600)
+    ) {
+        self.maxQueue = maxQueue
+        self.maxQueuePerUser = maxQueuePerUser
+        self.maxConcurrent = maxConcurrent
+        self.defaultDeadline = defaultDeadline
+    }
+}
+
+/// Runs jobs.
+package final class Engine: Sendable {
+    struct State {
+        enum Phase { case new, running, stopping, stopped }
+
+        var phase = Phase.new
+        var scheduler: Scheduler<JobID>
+        var jobs: [JobID: LiveJob] = [:]
+        var alarms = AlarmQueue()
+        /// When the timekeeper looks next; an earlier alarm rings its bell.
+        var armed: Int64?
+        /// What upstream said when it shut a gate.
+        var gateErrors: [GateKey: WireError] = [:]
+        var tasksUnderWay = 0
+        var drainUntil: Timestamp?
+        var nextToken = 0
+    }
+
+    /// Work for a child task of `run()`.
+    enum Work: Sendable {
+        /// Take it through an exchange with the slot that it holds; `isStarted` when admission wrote `sent` already.
+        case drive(Ticket<JobID>, isStarted: Bool)
+        /// End it unsent.
+        case refuse(JobID, WireError)
+    }
+
+    let store: Store
+    let generators: [String: any ImageGenerator]
+    let defaultProject: String
+    let settings: EngineSettings
+    let clock: any EngineClock
+    let logger: Logger
+    let state: Mutex<State>
+    let timekeeper = Bell()
+    let idle = Bell()
+    let ended = Bell()
+    private let work: AsyncStream<Work>
+    private let workInput: AsyncStream<Work>.Continuation
+
+    /// - Parameters:
+    ///   - store: The open state directory.
+    ///   - generators: What draws, by project name.
+    ///   - defaultProject: The project of a request that names none.
+    ///   - settings: Bounds.
+    ///   - clock: `SystemClock()` but in tests.
+    ///   - logger: Never told a prompt, a key or a path.
+    package init(
+        store: Store, generators: [String: any ImageGenerator], defaultProject: String, settings: EngineSettings,
+        clock: any EngineClock, logger: Logger
+    ) {
+        self.store = store
+        self.generators = generators
+        self.defaultProject = defaultProject
+        self.settings = settings
+        self.clock = clock
+        self.logger = logger
+        let slots = generators.keys.map { ($0, settings.maxConcurrent[$0] ?? 8) }
+        state = Mutex(
+            State(
+                scheduler: Scheduler(
+                    bounds: Scheduler.Bounds(total: settings.maxQueue, perPrincipal: settings.maxQueuePerUser),
+                    slots: Dictionary(uniqueKeysWithValues: slots))))
+        (work, workInput) = AsyncStream.makeStream()
+    }
+
+    /// Takes up what the run before left and works until `stop`, or until the task is cancelled.
+    package func run() async {
+        await takeUp()
+        state.withLock { state in
+            if state.phase == .new { state.phase = .running }
+        }
+        let sweepBefore = clock.now()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.keepTime() }
+            group.addTask { await self.sweep(before: sweepBefore) }
+            pump()
+            for await item in work { group.addTask { await self.perform(item) } }
+            // Stopping: what is under way may finish until the drain ends, and is aborted then.
+            if !Task.isCancelled { await drain() }
+            group.cancelAll()
+        }
+        state.withLock { $0.phase = .stopped }
+        ended.ring()
+    }
+
+    /// Stops: nothing new is admitted or sent, whoever waits for an unsent job is told, what is sent may finish.
+    ///
+    /// - Parameter limit: How long it may take; then exchanges are aborted and end as `unknown`.
+    package func stop(drain limit: Duration) async {
+        let (waiters, wasRunning) = state.withLock { state -> ([(CheckedContinuation<Wakeup, Never>, JobID)], Bool) in
+            let wasRunning = state.phase == .running
+            state.phase = .stopping
+            state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
+            var waiters: [(CheckedContinuation<Wakeup, Never>, JobID)] = []
+            for (id, job) in state.jobs where !job.isHandedOver {
+                waiters += job.waiters.values.map { ($0, id) }
+                state.jobs[id]?.waiters = [:]
+            }
+            return (waiters, wasRunning)
+        }
+        for (waiter, id) in waiters { waiter.resume(returning: .interrupted(Self.stoppingError(id))) }
+        workInput.finish()
+        if wasRunning { await ended.wait() }
+    }
+
+    static func stoppingError(_ id: JobID) -> WireError {
+        WireError(
+            .stopping, "the daemon is stopping; the job goes on when it is back", hint: "darkroom wait \(id)",
+            charged: .no, job: id)
+    }
+
+    private func drain() async {
+        while true {
+            let (isIdle, until) = state.withLock { ($0.tasksUnderWay == 0, $0.drainUntil) }
+            let now = clock.now()
+            guard !isIdle, let until, until > now else { return }
+            await idle.wait(until: until, on: clock)
+        }
+    }
+
+    /// Hands work to `run()`; the count of it is what a drain waits for.
+    ///
+    /// - Returns: False when the engine no longer takes any.
+    @discardableResult
+    func submit(_ item: Work, _ state: inout State) -> Bool {
+        guard case .enqueued = workInput.yield(item) else { return false }
+        state.tasksUnderWay += 1
+        return true
+    }
+
+    private func perform(_ item: Work) async {
+        switch item {
+        case .drive(let ticket, let isStarted): await drive(ticket, isStarted: isStarted)
+        case .refuse(let id, let error): await refuse(id, error)
+        }
+        let isIdle = state.withLock { state in
+            state.tasksUnderWay -= 1
+            return state.tasksUnderWay == 0 && state.phase == .stopping
+        }
+        if isIdle { idle.ring() }
+    }
+
+    /// Gives free slots to whoever is next.
+    func pump() { state.withLock { pump(&$0) } }
+
+    func pump(_ state: inout State) {
+        guard state.phase == .running else { return }
+        let now = clock.now().milliseconds
+        while let ticket = state.scheduler.next(now: now) {
+            state.jobs[ticket.job]?.isHandedOver = true
+            submit(.drive(ticket, isStarted: false), &state)
+        }
+    }
+
+    private func sweep(before time: Timestamp) async {
+        do {
+            let removed = try await store.sweepArtifacts(olderThan: time)
+            if removed > 0 { logger.notice("files without a row were removed", metadata: ["count": "\(removed)"]) }
+        } catch {
+            logger.warning("files without a row could not be looked for, ignoring", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded down.
+    package var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
+    }
+
+    var fractionalMilliseconds: Double {
+        Double(components.seconds) * 1000 + Double(components.attoseconds / 1_000_000_000_000) / 1000
+    }
+}

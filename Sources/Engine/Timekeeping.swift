@@ -1,0 +1,100 @@
+// Deadlines, pauses, gates and the rhythm of events: one task that sleeps until the next of them.
+
+import Synchronization
+import Quota
+import Wire
+
+extension Engine {
+    /// Looks at jobs when their time comes, until the task is cancelled.
+    func keepTime() async {
+        while !Task.isCancelled {
+            let next = state.withLock { state -> Timestamp? in
+                look(&state)
+                let now = clock.now().milliseconds
+                let gate = state.scheduler.nextOpening(now: now)
+                state.armed = [state.alarms.first?.time, gate].compactMap { $0 }.min()
+                return state.armed.map(Timestamp.init(milliseconds:))
+            }
+            await timekeeper.wait(until: next, on: clock)
+        }
+    }
+
+    /// Does what is due.
+    private func look(_ state: inout State) {
+        let now = clock.now().milliseconds
+        while let entry = state.alarms.first, entry.time <= now {
+            _ = state.alarms.popFirst()
+            guard let job = state.jobs[entry.job], job.alarm == entry.time else { continue }
+            state.jobs[entry.job]?.alarm = nil
+            attend(job, now: now, &state)
+            setAlarm(of: entry.job, &state)
+        }
+        let shut = state.gateErrors.filter { state.scheduler.isShut($0.key, now: now) }
+        state.gateErrors = shut
+        pump(&state)
+    }
+
+    private func attend(_ job: LiveJob, now: Int64, _ state: inout State) {
+        if job.deadline <= now, !job.hasMissedDeadline {
+            state.jobs[job.id]?.hasMissedDeadline = true
+            if !job.isHandedOver { return handOver(job.id, Self.deadlineError(charged: .no), &state) }
+            var error = Self.deadlineError(charged: .unknown)
+            error.job = job.id
+            interrupt(job.id, error, &state)
+        }
+        if let pause = job.pause, pause.until <= now, !job.isHandedOver {
+            state.jobs[job.id]?.pause = nil
+            state.scheduler.enqueue(job.id, first: true)
+        }
+        let spacing = job.hasNews ? LiveJob.eventSpacing : LiveJob.eventSilence
+        if !job.watchers.isEmpty, job.lastEvent + spacing <= now { tell(job.id, now: now, &state) }
+    }
+
+    /// Answers whoever waits for a job that goes on.
+    func interrupt(_ id: JobID, _ error: WireError, _ state: inout State) {
+        for waiter in state.jobs[id]?.waiters.values ?? [:].values { waiter.resume(returning: .interrupted(error)) }
+        state.jobs[id]?.waiters = [:]
+    }
+
+    /// Notes where a job stands now, and tells its watchers at once or when enough time has gone by.
+    func announce(_ id: JobID, _ now: JobState, _ state: inout State) {
+        guard let job = state.jobs[id] else { return }
+        state.jobs[id]?.state = now
+        guard !job.watchers.isEmpty else { return }
+        let time = clock.now().milliseconds
+        if job.lastEvent + LiveJob.eventSpacing <= time {
+            tell(id, now: time, &state)
+        } else if !job.hasNews {
+            state.jobs[id]?.hasNews = true
+            setAlarm(of: id, &state)
+        }
+    }
+
+    private func tell(_ id: JobID, now: Int64, _ state: inout State) {
+        guard let job = state.jobs[id] else { return }
+        let event = job.event(state.scheduler, now: now)
+        for watcher in job.watchers.values { watcher.yield(event) }
+        state.jobs[id]?.lastEvent = now
+        state.jobs[id]?.hasNews = false
+    }
+
+    /// Sets a job's alarm; the one before it no longer counts.
+    func setAlarm(of id: JobID, _ state: inout State) {
+        guard let job = state.jobs[id], let time = job.nextAlarm else { return }
+        guard job.alarm != time else { return }
+        state.jobs[id]?.alarm = time
+        state.alarms.add(AlarmQueue.Entry(time: time, job: id))
+        if state.alarms.count > 64 + 4 * state.jobs.count {
+            let jobs = state.jobs
+            state.alarms.keep { jobs[$0.job]?.alarm == $0.time }
+        }
+        arm(for: time, &state)
+    }
+
+    /// Wakes the timekeeper when it sleeps longer than to this time.
+    func arm(for time: Int64, _ state: inout State) {
+        guard time < state.armed ?? .max else { return }
+        state.armed = time
+        timekeeper.ring()
+    }
+}
