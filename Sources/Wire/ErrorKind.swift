@@ -89,7 +89,7 @@ public struct ErrorKind: RawRepresentable, Sendable, Hashable, Codable {
     public var isRetryable: Bool {
         switch self {
         case .queueFull, .paused, .auditUnavailable, .storageFull, .quotaMinute, .quotaDay, .upstreamUnavailable,
-            .upstreamTimeout, .noImage, .deadline, .stopping, .keyMissing:
+            .upstreamTimeout, .noImage, .deadline, .stopping:
             true
         default: false
         }

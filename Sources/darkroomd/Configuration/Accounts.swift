@@ -1,0 +1,38 @@
+// Users and groups of this host by name or number.
+
+import Glibc
+
+/// Looks up accounts.
+enum Accounts {
+    /// The uid of a name or a number; a name that does not exist is an error, since a rule for nobody is a slip.
+    static func uid(of name: String, _ origin: Setting.Origin) throws(ConfigurationError) -> UInt32 {
+        if let number = UInt32(name) { return number }
+        guard let entry = unsafe getpwnam(name) else {
+            throw ConfigurationError(origin: origin, reason: "there is no user \"\(name)\" on this host")
+        }
+        return unsafe entry.pointee.pw_uid
+    }
+
+    static func gid(of name: String, _ origin: Setting.Origin) throws(ConfigurationError) -> UInt32 {
+        if let number = UInt32(name) { return number }
+        guard let entry = unsafe getgrnam(name) else {
+            throw ConfigurationError(origin: origin, reason: "there is no group \"\(name)\" on this host")
+        }
+        return unsafe entry.pointee.gr_gid
+    }
+
+    /// The name of a uid, if the host knows one; `getpwuid_r`, since connections are served by many threads.
+    static func userName(of uid: UInt32) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        var entry = unsafe passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        let status = unsafe getpwuid_r(uid, &entry, &buffer, buffer.count, &found)
+        guard status == 0, unsafe found != nil, let name = unsafe entry.pw_name else { return nil }
+        return unsafe String(cString: name)
+    }
+}
+
+/// Shell patterns, as systemd's own unit globs.
+enum ShellPattern {
+    static func matches(_ name: String, _ pattern: String) -> Bool { unsafe fnmatch(pattern, name, 0) == 0 }
+}

@@ -1,0 +1,116 @@
+// What the admin decides: one TOML file and its drop-ins (protocol section 7). Each key is documented where it is read;
+// the shipped example and darkroom.toml(5) list the same keys.
+
+import Engine
+import Wire
+
+/// A configuration that has been checked whole.
+struct Configuration: Sendable {
+    var defaultModel: String
+    var projects: [ProjectConfiguration]
+    /// First match wins; no rule at all: whoever may connect may ask.
+    var rules: [Rule]
+    var limits: LimitsConfiguration
+    /// Users who, beside uid 0, are admins on the admin socket.
+    var adminUIDs: Set<UInt32>
+    /// What was accepted and does not act yet; logged at each start and printed by `--check-config`.
+    var cautions: [String]
+
+    /// Without a file: one project on the native route with the credential `gemini-api-key`.
+    static let withoutFile = Configuration(
+        defaultModel: "flash", projects: [.standard], rules: [], limits: LimitsConfiguration(), adminUIDs: [],
+        cautions: [])
+
+    /// Reads and checks FILE and its drop-ins.
+    static func load(_ path: String, models: ModelNames) throws(ConfigurationError) -> Configuration {
+        guard let setting = try ConfigurationFile.read(path) else { return .withoutFile }
+        var reader = try SettingReader(setting, name: "")
+        return try Configuration(&reader, models: models)
+    }
+
+    init(
+        defaultModel: String, projects: [ProjectConfiguration], rules: [Rule], limits: LimitsConfiguration,
+        adminUIDs: Set<UInt32>, cautions: [String]
+    ) {
+        self.defaultModel = defaultModel
+        self.projects = projects
+        self.rules = rules
+        self.limits = limits
+        self.adminUIDs = adminUIDs
+        self.cautions = cautions
+    }
+
+    private init(_ reader: inout SettingReader, models: ModelNames) throws(ConfigurationError) {
+        cautions = []
+        // default_model: an id or an alias of the catalogue; "flash".
+        defaultModel = try reader.string("default_model") ?? "flash"
+        try models.check(defaultModel, reader.origin(of: "default_model"), "default_model")
+        // admin_users: names or uids of users who are admins on the admin socket beside root.
+        adminUIDs = []
+        for (text, setting) in try reader.strings("admin_users") ?? [] {
+            adminUIDs.insert(try Accounts.uid(of: text, setting.origin))
+        }
+        projects = []
+        for project in try reader.tables("project") {
+            var project = project
+            projects.append(try ProjectConfiguration(&project, models: models, cautions: &cautions))
+        }
+        if projects.isEmpty { projects = [.standard] }
+        limits = LimitsConfiguration()
+        if var table = try reader.table("limits") { limits = try LimitsConfiguration(&table) }
+        rules = []
+        for rule in try reader.tables("rule") {
+            var rule = rule
+            rules.append(
+                try Rule(&rule, models: models, projects: projects.map { $0.name }, cautions: &cautions))
+        }
+        try reader.finish()
+    }
+}
+
+/// The `[limits]` table: bounds of the daemon itself.
+struct LimitsConfiguration: Sendable {
+    /// Longest request line, in bytes.
+    var maxLineBytes = 1_048_576
+    /// Most jobs that wait, in total.
+    var maxQueue = 10_000
+    /// Until a caller is answered, when it does not say.
+    var defaultDeadline: Duration = .seconds(600)
+    /// Most connections, in total and of one user.
+    var maxConnections = 12_000
+    var maxConnectionsPerUser = 10_000
+
+    init() {}
+
+    init(_ reader: inout SettingReader) throws(ConfigurationError) {
+        // max_line_bytes: longest request line; 1048576.
+        if let value = try reader.integer("max_line_bytes", in: 1024...67_108_864) { maxLineBytes = value }
+        // max_queue: most jobs that wait, in total; 10000.
+        if let value = try reader.integer("max_queue", in: 1...1_000_000) { maxQueue = value }
+        // default_deadline_seconds: how long a caller waits when it does not say; 600.
+        if let value = try reader.number("default_deadline_seconds", in: 1...Limits.deadlineSeconds) {
+            defaultDeadline = .seconds(value)
+        }
+        // max_connections: in total; 12000.
+        if let value = try reader.integer("max_connections", in: 1...1_000_000) { maxConnections = value }
+        // max_connections_per_user: of one uid; 10000.
+        if let value = try reader.integer("max_connections_per_user", in: 1...1_000_000) {
+            maxConnectionsPerUser = value
+        }
+        try reader.finish()
+    }
+}
+
+/// The names by which a model may be called in a configuration.
+struct ModelNames: Sendable {
+    let ids: Set<String>
+    let aliases: Set<String>
+
+    func check(_ name: String, _ origin: Setting.Origin, _ key: String) throws(ConfigurationError) {
+        guard !ids.contains(name), !aliases.contains(name) else { return }
+        let nearest = NearestName.to(name, among: ids.union(aliases).sorted())
+        throw ConfigurationError(
+            origin: origin,
+            reason: "\(key): there is no model \"\(name)\"" + (nearest.map { "; did you mean \($0)?" } ?? ""))
+    }
+}

@@ -1,0 +1,104 @@
+// The file and its drop-ins, merged into one table (protocol section 7): beside FILE, `FILE.d/*.toml` are read in name
+// order; a [[project]] of the same name is merged key by key, rules are appended, other keys replace.
+
+import Foundation
+
+/// Reads configuration files.
+enum ConfigurationFile {
+    /// Reads FILE and its drop-ins.
+    ///
+    /// - Returns: One table, or nothing when there is no FILE and no drop-in.
+    static func read(_ path: String) throws(ConfigurationError) -> Setting? {
+        var merged = try readIfPresent(path)
+        for dropIn in try dropIns(of: path) {
+            guard let addition = try readIfPresent(dropIn) else { continue }
+            merged = try merged.map { setting throws(ConfigurationError) in try merge(setting, addition) } ?? addition
+        }
+        if let merged { try refuseTwins(merged) }
+        return merged
+    }
+
+    private static func readIfPresent(_ path: String) throws(ConfigurationError) -> Setting? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ConfigurationError(origin: .init(file: path), reason: "the file cannot be read")
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw ConfigurationError(origin: .init(file: path), reason: "the file is not UTF-8")
+        }
+        return try Setting.parse(text, file: path)
+    }
+
+    private static func dropIns(of path: String) throws(ConfigurationError) -> [String] {
+        let directory = path + ".d"
+        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        do {
+            return try FileManager.default.contentsOfDirectory(atPath: directory)
+                .filter { $0.hasSuffix(".toml") }.sorted().map { "\(directory)/\($0)" }
+        } catch {
+            throw ConfigurationError(origin: .init(file: directory), reason: "the directory cannot be read")
+        }
+    }
+
+    private static func merge(_ base: Setting, _ addition: Setting) throws(ConfigurationError) -> Setting {
+        guard case .table(var members) = base.value, case .table(let additions) = addition.value else {
+            return addition
+        }
+        try refuseTwins(addition)
+        for (key, setting) in additions {
+            switch (key, members[key]?.value, setting.value) {
+            case ("project", .array(let projects)?, .array(let more)):
+                members[key]?.value = .array(mergeProjects(projects, more))
+            case ("rule", .array(let rules)?, .array(let more)):
+                members[key]?.value = .array(rules + more)
+            case (_, .table?, .table):
+                // [limits] is a table of keys, and keys replace.
+                members[key] = members[key].map { mergeKeys($0, setting) }
+            default:
+                members[key] = setting
+            }
+        }
+        return Setting(value: .table(members), origin: base.origin)
+    }
+
+    private static func mergeProjects(_ projects: [Setting], _ more: [Setting]) -> [Setting] {
+        var merged = projects
+        for project in more {
+            if let index = merged.firstIndex(where: { name(of: $0) == name(of: project) }) {
+                merged[index] = mergeKeys(merged[index], project)
+            } else {
+                merged.append(project)
+            }
+        }
+        return merged
+    }
+
+    private static func mergeKeys(_ base: Setting, _ addition: Setting) -> Setting {
+        guard case .table(let members) = base.value, case .table(let additions) = addition.value else {
+            return addition
+        }
+        return Setting(value: .table(members.merging(additions, uniquingKeysWith: mergeKeys)), origin: base.origin)
+    }
+
+    /// Two projects of one name in one file are a slip, not a merge.
+    private static func refuseTwins(_ setting: Setting) throws(ConfigurationError) {
+        guard case .table(let members) = setting.value, case .array(let projects)? = members["project"]?.value else {
+            return
+        }
+        var seen: Set<String> = []
+        for project in projects {
+            guard let name = name(of: project) else { continue }
+            guard seen.insert(name).inserted else {
+                throw ConfigurationError(
+                    origin: project.origin, reason: "there is a project \"\(name)\" already in this file")
+            }
+        }
+    }
+
+    private static func name(of project: Setting) -> String? {
+        guard case .table(let members) = project.value, case .string(let name)? = members["name"]?.value else {
+            return nil
+        }
+        return name
+    }
+}

@@ -1,0 +1,163 @@
+// The daemon as a whole: what is made at a start, who runs, and in which order it ends.
+
+import Engine
+import Gemini
+import LineSocket
+import Logging
+import ServiceLifecycle
+import Store
+import Systemd
+import UnixSignals
+import Wire
+
+/// A daemon that is ready to serve.
+struct Daemon: Sendable {
+    private let engine: Engine
+    private let server: LineServer
+    private let routes: Routes
+    private let routesToUpstream: [(name: String, route: NativeRoute, key: KeyWatch)]
+    private let methods: Methods
+    private let probe: Probe?
+    private let manager: ServiceManager
+    private let logger: Logger
+
+    init(
+        _ settings: Settings, _ store: Store, _ listening: Listening, credentials: String?, _ manager: ServiceManager,
+        _ logger: Logger
+    ) async throws(StartFailure) {
+        let configuration = settings.configuration
+        for caution in configuration.cautions { logger.warning("\(caution)") }
+        var generators: [String: any ImageGenerator] = [:]
+        var projects: [Methods.Project] = []
+        var upstream: [(name: String, route: NativeRoute, key: KeyWatch)] = []
+        for project in configuration.projects {
+            let key = ProjectKey(project.credential, directory: credentials)
+            let route = try Startup.route(project, key.key)
+            generators[project.name] = GeminiGenerator(
+                project: project, defaultModel: configuration.defaultModel, catalogue: settings.catalogue, route: route,
+                key: key.watch)
+            projects.append(Methods.Project(configuration: project, key: key.watch))
+            if let route {
+                upstream.append((project.name, route, key.watch))
+            } else {
+                logger.warning(
+                    "a project has no key; its requests are refused", metadata: ["project": "\(project.name)"])
+            }
+        }
+        engine = Startup.engine(store, generators, configuration, logger)
+        let catalogue = settings.catalogue
+        let policy = Policy(configuration) { catalogue.resolve($0) }
+        methods = Methods(
+            engine: engine, store: store, policy: policy, projects: projects, catalogue: catalogue,
+            limits: configuration.limits,
+            startedAt: Startup.now())
+        let identification = Identification(policy: policy)
+        routes = Routes(methods.table(), identify: identification.principal, logger: logger)
+        server = Startup.server(listening, configuration.limits)
+        probe = listening.probePath.map(Probe.init(path:))
+        routesToUpstream = upstream
+        self.manager = manager
+        self.logger = logger
+    }
+
+    /// Serves until SIGTERM or SIGINT, then lets what is paid for finish.
+    func serve(_ watchdog: Watchdog?) async throws(StartFailure) {
+        let service = DaemonService { try await run(watchdog) }
+        let group = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [service], gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Logger(label: "darkroomd.lifecycle") { _ in SwiftLogNoOpLogHandler() }))
+        do {
+            try await group.run()
+        } catch let failure as StartFailure {
+            throw failure
+        } catch {
+            throw StartFailure(status: 70, message: "the daemon failed in an unforeseen way: \(type(of: error))")
+        }
+        for upstream in routesToUpstream { await upstream.route.shutdown() }
+    }
+
+    private func run(_ watchdog: Watchdog?) async throws {
+        await withTaskGroup { group in
+            group.addTask { await engine.run() }
+            group.addTask { await server.run { line, connection in await routes.answer(line, on: connection) } }
+            for upstream in routesToUpstream {
+                group.addTask { await warm(upstream.route, upstream.key, project: upstream.name) }
+            }
+            group.addTask { await manager.sendStatus() }
+            group.addTask { await tellStatus() }
+            await announce()
+            if let watchdog, let probe {
+                group.addTask { await watchdog.run { await probe.isAnswered() } }
+            }
+            // It only throws when this task is cancelled, and then everything ends anyway.
+            try? await gracefulShutdown()
+            await stop()
+            group.cancelAll()
+        }
+    }
+
+    /// READY, once a client has been served through the socket that all clients use.
+    private func announce() async {
+        if let probe { _ = await probe.isAnswered() }
+        do {
+            try manager.ready(status: await statusLine())
+        } catch {
+            logger.error("systemd could not be told that the daemon is ready", metadata: ["error": "\(error)"])
+        }
+        logger.info("ready", metadata: ["version": "\(Darkroomd.version)"])
+    }
+
+    private func stop() async {
+        logger.info("stopping: what is sent may finish, what is queued goes on after the next start")
+        try? manager.stopping(status: "stopping: waiting for what is paid for")
+        await withTaskGroup { group in
+            group.addTask { await extendTimeout() }
+            await engine.stop(drain: Startup.drain)
+            await server.stop(within: .seconds(5))
+            group.cancelAll()
+        }
+    }
+
+    /// systemd is asked for more time as long as paid calls are under way.
+    private func extendTimeout() async {
+        while !Task.isCancelled {
+            try? manager.extendTimeout(by: .seconds(30))
+            guard (try? await Task.sleep(for: .seconds(10))) != nil else { return }
+        }
+    }
+
+    /// Opens a connection to upstream before the first request needs it, and hears of a bad key early.
+    private func warm(_ route: NativeRoute, _ key: KeyWatch, project: String) async {
+        switch await route.warm() {
+        case .accepted: key.accepted()
+        case .failed(let error):
+            key.heard(error)
+            logger.warning(
+                "upstream could not be greeted, trying again with the first request",
+                metadata: ["project": "\(project)", "kind": "\(error.kind.rawValue)", "reason": "\(error.message)"])
+        }
+    }
+
+    private func tellStatus() async {
+        while !Task.isCancelled {
+            manager.status(await statusLine())
+            guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
+        }
+    }
+
+    /// One line for `systemctl status`.
+    private func statusLine() async -> String {
+        guard let status = try? await engine.status() else { return "serving; the state cannot be read" }
+        let keys = methods.projects.map { "\($0.configuration.name): key \($0.key.current.rawValue)" }
+        return "serving, \(status.inFlight) in flight, \(status.queued) queued, \(status.unknown) unknown; "
+            + keys.joined(separator: ", ")
+    }
+}
+
+/// The daemon's body as a service of the group that listens for signals.
+private struct DaemonService: Service {
+    let body: @Sendable () async throws -> Void
+
+    func run() async throws { try await body() }
+}

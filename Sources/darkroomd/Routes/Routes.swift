@@ -1,0 +1,147 @@
+// The one funnel that every request takes: decode, identity, permission, act, answer. Every line gets exactly what
+// protocol section 1 says: a request one answer under its own id, a notification nothing.
+
+import Engine
+import LineSocket
+import Logging
+import Synchronization
+import Wire
+
+/// Answers lines.
+struct Routes: Sendable {
+    private let methods: [String: AnyMethod]
+    private let identify: @Sendable (LineConnection) -> Principal
+    private let inFlight = InFlightIDs()
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - methods: The table of methods; a name stands in it once.
+    ///   - identify: From a connection to the principal behind it.
+    ///   - logger: For what no peer may be told.
+    init(
+        _ methods: [AnyMethod], identify: @escaping @Sendable (LineConnection) -> Principal, logger: Logger
+    ) {
+        self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
+        self.identify = identify
+        self.logger = logger
+    }
+
+    /// The names and the access of every method; tests walk it.
+    var table: [(name: String, access: Access)] {
+        methods.values.map { ($0.name, $0.access) }.sorted { $0.name < $1.name }
+    }
+
+    /// Answers one line; returns when its answer has been handed to the connection.
+    func answer(_ line: Line, on connection: LineConnection) async {
+        let request: Request
+        do throws(Request.Refusal) {
+            request = try Request(line: line.bytes)
+        } catch {
+            await connection.send(OutboundLine(Answer.failure(error.id, error.error)))
+            return
+        }
+        guard let id = request.id else { return }
+        guard inFlight.begin(id, on: connection.id) else {
+            let error = WireError(.invalidRequest, "a request with this id is already in flight on this connection")
+            await connection.send(OutboundLine(Answer.failure(id, error)))
+            return
+        }
+        let answer = await answer(request, id, descriptors: line.descriptors, on: connection)
+        // From here on the id may be used again, so it is given free before the answer can be read.
+        inFlight.end(id, on: connection.id)
+        if let answer { await connection.send(answer) }
+    }
+
+    private func answer(
+        _ request: Request, _ id: RequestID, descriptors: [OwnedDescriptor], on connection: LineConnection
+    ) async -> OutboundLine? {
+        guard let method = methods[request.method] else {
+            let nearest = NearestName.to(request.method, among: methods.keys.sorted())
+            let error = WireError(
+                .unknownMethod, "there is no method \(request.method.prefix(64))",
+                hint: nearest.map { "did you mean \($0)?" })
+            return OutboundLine(Answer.failure(id, error))
+        }
+        let exchange = Exchange(
+            id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
+        do {
+            if method.access == .admin, !exchange.principal.isAdmin {
+                throw WireError(
+                    .notPermitted, "\(method.name) is an admin's method",
+                    hint: "call it as root on the admin socket")
+            }
+            return try await method.act(request.params, exchange)
+        } catch let error as WireError {
+            return OutboundLine(Answer.failure(id, error))
+        } catch is CancellationError {
+            // The peer has gone; nobody is there to be answered.
+            return nil
+        } catch {
+            logger.error(
+                "a request failed in an unforeseen way",
+                metadata: ["method": "\(method.name)", "error": "\(type(of: error))"])
+            return OutboundLine(
+                Answer.failure(
+                    id,
+                    WireError(.internal, "the daemon failed in an unforeseen way", hint: "see journalctl -t darkroomd"))
+            )
+        }
+    }
+}
+
+/// One request under way: who asked, under which id, with which descriptors.
+struct Exchange: Sendable {
+    let id: RequestID
+    let principal: Principal
+    let connection: LineConnection
+    let descriptors: [OwnedDescriptor]
+
+    /// Tells a step of a job to whoever waits for it.
+    func tell(_ event: JobEvent) async { await connection.notify(event.line(for: id)) }
+}
+
+/// A method of the table, its types erased.
+struct AnyMethod: Sendable {
+    let name: String
+    let access: Access
+    let act: @Sendable ([String: JSONValue], Exchange) async throws -> OutboundLine
+
+    /// A method whose answer is one value.
+    init<M: Method>(
+        _ method: M.Type, _ act: @escaping @Sendable (M.Params, Exchange) async throws -> M.Result
+    ) {
+        self.init(method) { (params: M.Params, exchange: Exchange) -> OutboundLine in
+            OutboundLine(Answer.success(exchange.id, try await act(params, exchange)))
+        }
+    }
+
+    /// A method that makes its own line, for descriptors and bodies.
+    init<M: Method>(
+        _ method: M.Type, _ act: @escaping @Sendable (M.Params, Exchange) async throws -> OutboundLine
+    ) {
+        name = M.name
+        access = M.access
+        self.act = { object, exchange in
+            var reader = ParamReader(object)
+            let params = try M.Params(from: &reader)
+            try reader.finish()
+            return try await act(params, exchange)
+        }
+    }
+}
+
+/// The ids in flight by connection: the same id twice on one connection could not be told apart.
+final class InFlightIDs: Sendable {
+    private let ids = Mutex<[UInt64: Set<RequestID>]>([:])
+
+    func begin(_ id: RequestID, on connection: UInt64) -> Bool {
+        ids.withLock { $0[connection, default: []].insert(id).inserted }
+    }
+
+    func end(_ id: RequestID, on connection: UInt64) {
+        ids.withLock { ids in
+            ids[connection]?.remove(id)
+            if ids[connection]?.isEmpty == true { ids[connection] = nil }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+// What is known of a project's key, as `server.status` tells it: from the credential file, and from what upstream says.
+
+import Gemini
+import Synchronization
+import Systemd
+import Wire
+
+/// The state of one project's key.
+final class KeyWatch: Sendable {
+    private let state: Mutex<GetStatus.KeyState>
+    private let credential: String
+    /// Why there is no key, if there is none.
+    private let fault: CredentialError?
+
+    /// - Parameters:
+    ///   - credential: The name of the credential, for the hint.
+    ///   - fault: Why it could not be read; nothing when it could.
+    init(credential: String, fault: CredentialError?) {
+        self.credential = credential
+        self.fault = fault
+        state = Mutex(fault == nil ? .unread : .missing)
+    }
+
+    var current: GetStatus.KeyState { state.withLock { $0 } }
+
+    func accepted() { state.withLock { $0 = .ok } }
+
+    /// Takes what an error says of the key; most errors say nothing.
+    func heard(_ error: GeminiError) {
+        let heard: GetStatus.KeyState? =
+            switch error.kind {
+            case .keyRejected: .rejected
+            case .keyLeaked: GetStatus.KeyState(rawValue: "leaked")
+            case .keyRestricted: GetStatus.KeyState(rawValue: "restricted")
+            case .region, .serviceDisabled, .wrongHost: GetStatus.KeyState(rawValue: error.kind.rawValue)
+            // Whoever judges a request or a quota has accepted the key before.
+            case .quotaMinute, .quotaDay, .noQuota, .spendCap, .modelUnavailable, .upstreamRejected, .badInput,
+                .blocked,
+                .noImage:
+                .ok
+            case .tooLarge, .upstreamUnavailable, .upstreamTimeout, .upstreamInvalid, .outcomeUnknown, .cancelled,
+                .sinkFailed:
+                nil
+            }
+        if let heard { state.withLock { $0 = heard } }
+    }
+
+    /// The error of a request that needs the key.
+    func missing() -> WireError {
+        let reason = fault?.description ?? "credential \(credential) is missing"
+        return WireError(
+            .keyMissing, "there is no key: \(reason)",
+            hint:
+                "an admin puts it into /etc/credstore/\(credential).plain (mode 0600), or into the --credentials directory as \(credential), and restarts the daemon"
+        )
+    }
+}

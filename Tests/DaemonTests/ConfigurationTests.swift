@@ -1,0 +1,191 @@
+// The file and its drop-ins: what is read, what is refused, and on which line.
+
+import Engine
+import Foundation
+import Gemini
+import TestKit
+import Testing
+import Wire
+
+@testable import darkroomd
+
+@Suite struct ConfigurationTests {
+    private let directory: TemporaryDirectory
+    private let models: ModelNames
+
+    init() throws {
+        directory = try TemporaryDirectory()
+        models = try Catalogue.shipped().names
+    }
+
+    private func load(_ text: String, dropIns: [String: String] = [:]) throws -> Configuration {
+        let file = try directory.write("darkroom.toml", text)
+        if !dropIns.isEmpty { try directory.makeDirectory("darkroom.toml.d") }
+        for (name, text) in dropIns { _ = try directory.write("darkroom.toml.d/\(name)", text) }
+        return try Configuration.load(file, models: models)
+    }
+
+    private func error(_ text: String, dropIns: [String: String] = [:]) -> String? {
+        do {
+            _ = try load(text, dropIns: dropIns)
+            return nil
+        } catch {
+            return "\(error)".replacingOccurrences(of: directory.path + "/", with: "")
+        }
+    }
+
+    /// The example of protocol section 7, whole, with names that exist on every host.
+    private static let whole = """
+        default_model = "flash"
+
+        [[project]]
+        name       = "default"
+        route      = "native"                     # native | openai | vertex
+        base_url   = "https://generativelanguage.googleapis.com/v1beta"
+        credential = "gemini-api-key"             # a file name in the credentials directory
+        ca_file    = "/etc/ssl/certs/extra.pem"   # optional
+        address_family = "any"                    # any | ipv4 | ipv6
+        max_concurrent = 8
+
+        [project.limits."gemini-3.1-flash-image"] # all optional
+        requests_per_minute = 60
+        images_per_minute   = 60
+        input_tokens_per_minute = 1000000
+        requests_per_day    = 1000
+
+        [project.spend]
+        per_10_minutes = 10.0
+        per_day        = 50
+        per_month      = 500.0
+
+        [limits]
+        max_line_bytes = 1048576
+        max_queue      = 10000
+        default_deadline_seconds = 600
+
+        [[rule]]
+        user   = "root"
+        models = ["flash", "lite"]
+        sizes  = ["512", "1K"]
+        max_count = 2
+        per_day = 5.0
+        priority = "bulk"
+        """
+
+    @Test func theExampleOfTheProtocolIsRead() throws {
+        let configuration = try load(Self.whole)
+        #expect(configuration.projects.map(\.name) == ["default"])
+        #expect(configuration.projects.first?.caFile == "/etc/ssl/certs/extra.pem")
+        #expect(configuration.rules.count == 1)
+        #expect(configuration.rules.first?.uid == 0)
+        #expect(configuration.rules.first?.models == ["flash", "lite"])
+        #expect(configuration.rules.first?.priority == .bulk)
+        // What does not act yet is said, never passed over.
+        #expect(configuration.cautions.count == 3)
+    }
+
+    @Test func withoutAFileThereIsOneProject() throws {
+        let configuration = try Configuration.load(directory.file("none.toml"), models: models)
+        #expect(configuration.projects.map(\.name) == ["default"])
+        #expect(configuration.projects.first?.credential == "gemini-api-key")
+        #expect(configuration.projects.first?.baseURL == "https://generativelanguage.googleapis.com/v1beta")
+        #expect(configuration.rules.isEmpty)
+    }
+
+    @Test func dropInsAreMergedInNameOrder() throws {
+        let configuration = try load(
+            "default_model = \"flash\"\n[[project]]\nname = \"a\"\nmax_concurrent = 2\n[[rule]]\nuser = \"0\"\n",
+            dropIns: [
+                "20.toml": "default_model = \"lite\"\n[limits]\nmax_queue = 7\n",
+                "10.toml":
+                    "default_model = \"pro\"\n[[project]]\nname = \"b\"\n[[rule]]\nuser = \"1\"\n[limits]\nmax_queue = 5\nmax_line_bytes = 2048\n",
+                "30.toml": "[[project]]\nname = \"a\"\ncredential = \"other\"\n",
+                "ignored.txt": "nonsense",
+            ])
+        #expect(configuration.defaultModel == "lite")
+        #expect(configuration.projects.map(\.name) == ["a", "b"])
+        #expect(configuration.projects.first?.maxConcurrent == 2)
+        #expect(configuration.projects.first?.credential == "other")
+        #expect(configuration.rules.map(\.uid) == [0, 1])
+        #expect(configuration.limits.maxQueue == 7 && configuration.limits.maxLineBytes == 2048)
+    }
+
+    @Test func anErrorInADropInNamesTheDropIn() {
+        #expect(
+            error("", dropIns: ["10.toml": "\n[limits]\nmax_queu = 5\n"])
+                == "darkroom.toml.d/10.toml:3: there is no key limits.max_queu; did you mean max_queue?")
+    }
+
+    @Test(arguments: [
+        ("x = [1,\n 2\n", "darkroom.toml:"),
+        (
+            "[[project]]\nname = \"a\"\n\n[project.limits.\"flash\"]\nrequests_per_minut = 1\n",
+            "darkroom.toml:5: there is no key project.limits.flash.requests_per_minut; did you mean requests_per_minute?"
+        ),
+        (
+            "[[project]]\nname = \"a\"\n[project.spend]\nper_day = \"much\"\n",
+            "darkroom.toml:4: project.spend.per_day is a string, not a number"
+        ),
+        (
+            "[[project]]\nname = \"a\"\n[[project]]\nname = \"a\"\n",
+            "darkroom.toml:3: there is a project \"a\" already in this file"
+        ),
+        ("[[project]]\nroute = \"native\"\n", "darkroom.toml:1: project.name is missing"),
+        ("[project]\nname = \"a\"\n", "darkroom.toml:1: project is written [[project]], one for each"),
+        (
+            "[[project]]\nname = \"a\"\ncredential = \"../key\"\n",
+            "darkroom.toml:3: project.credential is no file name; it names a file in the credentials directory"
+        ),
+        (
+            "[[project]]\nname = \"a\"\nmax_concurrent = 0\n",
+            "darkroom.toml:3: project.max_concurrent is 0; 1 to 10000 are allowed"
+        ),
+        (
+            "[[rule]]\nuser = \"nobody-of-this-name\"\n",
+            "darkroom.toml:2: there is no user \"nobody-of-this-name\" on this host"
+        ),
+        (
+            "[[rule]]\nuser = \"root\"\nmodels = [\"flash\",\n  \"dall-e\"]\n",
+            "darkroom.toml:3: rule.models: there is no model \"dall-e\""
+        ),
+    ])
+    func eachFaultIsNamedWithItsLine(text: String, message: String) {
+        let error = error(text)
+        #expect(error?.hasPrefix(message) == true, "\(error ?? "no error")")
+    }
+
+    @Test func aFirstMatchDecidesAndNoMatchDenies() throws {
+        let catalogue = try Catalogue.shipped()
+        let configuration = try load(
+            """
+            [[rule]]
+            user = "1000"
+            unit = "build-*.service"
+            models = ["lite"]
+            [[rule]]
+            user = "1000"
+            sizes = ["512"]
+            max_count = 2
+            [[rule]]
+            group = "7"
+            """)
+        let policy = Policy(configuration) { catalogue.resolve($0) }
+        func principal(_ uid: UInt32, groups: [UInt32] = [], unit: String? = nil) -> Principal {
+            Principal(uid: uid, gid: uid, groups: groups, pid: 1, unit: unit, socket: "api", isAdmin: false)
+        }
+        var params = GenerateImage.Params(prompt: "p")
+        let inUnit = principal(1000, unit: "build-7.service")
+        #expect(policy.refusal(of: params, by: inUnit)?.path == "model")
+        params.model = "gemini-3.1-flash-lite-image"
+        #expect(policy.refusal(of: params, by: inUnit) == nil)
+        // Outside of the unit the second rule decides: the model's own size is 1K, and that is not in its list.
+        #expect(policy.refusal(of: params, by: principal(1000))?.path == "imageSize")
+        params.model = "flash"
+        params.imageSize = "512"
+        #expect(policy.refusal(of: params, by: principal(1000)) == nil)
+        params.count = 3
+        #expect(policy.refusal(of: params, by: principal(1000))?.path == "count")
+        #expect(policy.refusal(of: params, by: principal(1001))?.kind == .notPermitted)
+        #expect(policy.refusal(of: params, by: principal(1001, groups: [7])) == nil)
+    }
+}

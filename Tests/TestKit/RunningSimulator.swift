@@ -1,0 +1,78 @@
+// The real simulator as a process, over TLS with its own certificate authority.
+
+import Foundation
+package import Wire
+
+/// A running `gemini-simulator`.
+package final class RunningSimulator {
+    /// The only key it takes.
+    package static let key = "AQ.canary-Zm9vYmFyYmF6cXV4-do-not-log"
+
+    package let url: String
+    package let caFile: String
+    private let control: String
+    private let process: ChildProcess
+    private let directory: TemporaryDirectory
+
+    package init(_ options: [String] = []) throws {
+        directory = try TemporaryDirectory()
+        process = try ChildProcess(
+            BuiltProduct.path(of: "gemini-simulator"),
+            ["--listen", "127.0.0.1:0", "--tls-directory", directory.path, "--key", Self.key, "--exit-with-stdin"]
+                + options)
+        guard let line = process.readLine(),
+            case .object(let ready) = try WireJSON.decode(JSONValue.self, from: Array(line.utf8)),
+            case .string(let url)? = ready["url"], case .string(let ca)? = ready["ca"],
+            case .string(let control)? = ready["control"]
+        else { throw NotReady(standardError: process.standardErrorSoFar) }
+        self.url = url
+        self.control = control
+        caFile = ca
+    }
+
+    package struct NotReady: Error { package let standardError: String }
+
+    deinit {
+        process.signal(SIGTERM)
+        _ = process.finish()
+    }
+
+    /// Adds a rule in the simulator's JSON: `{"match":{"prompt":"x"},"do":{"status":503}}`.
+    package func addRule(_ json: String) throws {
+        _ = try call("POST", "/rules", body: json)
+    }
+
+    /// What the simulator received so far.
+    package func requests() throws -> [[String: JSONValue]] {
+        let text = try call("GET", "/requests")
+        switch try WireJSON.decode(JSONValue.self, from: Array(text.utf8)) {
+        case .array(let elements): return elements.compactMap(Self.object)
+        case .object(let members):
+            guard case .array(let elements)? = members["requests"] else { return [] }
+            return elements.compactMap(Self.object)
+        default: return []
+        }
+    }
+
+    /// The requests to `generateContent` whose prompt holds a text.
+    package func generations(_ text: String = "") throws -> [[String: JSONValue]] {
+        try requests().filter { request in
+            guard case .string(let path)? = request["path"], path.contains(":generateContent") else { return false }
+            guard !text.isEmpty, let body = request["body"] else { return text.isEmpty }
+            return String(decoding: WireJSON.encode(body), as: UTF8.self).contains(text)
+        }
+    }
+
+    private static func object(_ value: JSONValue) -> [String: JSONValue]? {
+        guard case .object(let members) = value else { return nil }
+        return members
+    }
+
+    private func call(_ method: String, _ path: String, body: String? = nil) throws -> String {
+        var arguments = ["-sS", "--fail-with-body", "--cacert", caFile, "-X", method, control + path]
+        if let body { arguments += ["-H", "Content-Type: application/json", "--data-binary", body] }
+        let output = try ChildProcess.run("/usr/bin/curl", arguments)
+        guard output.status == 0 else { throw NotReady(standardError: output.standardError + output.standardOutput) }
+        return output.standardOutput
+    }
+}
