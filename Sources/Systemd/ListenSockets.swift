@@ -91,7 +91,7 @@ extension SystemdEnvironment {
 
 extension ListenSocket {
     fileprivate func checkType() throws(ListenSocketError) {
-        let answer = sd_is_socket_unix(descriptor, Int32(SOCK_STREAM.rawValue), 1, nil, 0)
+        let answer = cs_is_listening_stream(descriptor)
         switch answer {
         case 1...: return
         case 0: throw .wrongType(name: name, descriptor: descriptor)

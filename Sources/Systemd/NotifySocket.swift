@@ -5,6 +5,7 @@
 // protocol is stable: text lines to the address in NOTIFY_SOCKET. The kernel adds the sender's credentials by itself,
 // because PID 1 has SO_PASSCRED set on its end.
 
+import CSystemd
 import Glibc
 
 /// Why the service manager could not be told something.
@@ -44,7 +45,7 @@ final class NotifySocket: Sendable {
         if path[0] == UInt8(ascii: "@") { path[0] = 0 }
         let family = UInt16(AF_UNIX)
         self.address = [UInt8(truncatingIfNeeded: family.littleEndian), UInt8(truncatingIfNeeded: family >> 8)] + path
-        descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        descriptor = cs_datagram_socket()
         guard descriptor >= 0 else { throw .failed(errno: errno) }
         // PID 1 that does not read must not stop us for ever.
         var patience = timeval(tv_sec: 1, tv_usec: 0)
