@@ -5,8 +5,6 @@ import Client
 import Wire
 
 struct Darkroom: ParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "darkroom",
         abstract: "Make images through darkroomd, which holds the key.",
@@ -18,7 +16,7 @@ struct Darkroom: ParsableCommand {
             Exit statuses:
             \(ExitStatus.help)
             """,
-        version: "darkroom \(version) (protocol \(Hello.protocolVersion))",
+        version: "darkroom \(Release.version) (protocol \(Hello.protocolVersion))",
         subcommands: [
             GenerateCommand.self, StatusCommand.self, ModelsCommand.self, JobsCommand.self, ShowCommand.self,
             WaitCommand.self, CancelCommand.self, FetchCommand.self,

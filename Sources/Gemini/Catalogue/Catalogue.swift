@@ -33,8 +33,7 @@ package struct Catalogue: Sendable, Decodable {
         case succeeded(by: Model)
         /// Nothing took its place.
         case gone(GoneModel)
-        /// No such name; the nearest that is known, when one is near.
-        case unknown(nearest: String?)
+        case unknown
     }
 
     /// Looks a name up: an id, an alias, or an id of the past; `models/` in front is ignored.
@@ -47,38 +46,8 @@ package struct Catalogue: Sendable, Decodable {
             return .succeeded(by: successor)
         }
         if let model = gone.first(where: { $0.id == name }) { return .gone(model) }
-        let names = models.flatMap { [$0.id] + $0.aliases }
-        return .unknown(nearest: Self.nearest(to: name, among: names))
+        return .unknown
     }
-
-    /// The name with the fewest edits, if they are at most a third of it.
-    private static func nearest(to name: String, among names: [String]) -> String? {
-        let best = names.map { (name: $0, edits: editDistance(Array(name.lowercased().utf8), Array($0.utf8))) }
-            .min { $0.edits < $1.edits }
-        guard let best, best.edits <= (best.name.utf8.count + 1) / 3 else { return nil }
-        return best.name
-    }
-
-    /// Levenshtein's distance; names longer than any model's are cut, since the name is the caller's.
-    private static func editDistance(_ from: [UInt8], _ to: [UInt8]) -> Int {
-        let from = from.prefix(100)
-        var row = Array(0...to.count)
-        for (i, letter) in from.enumerated() {
-            var diagonal = row[0]
-            row[0] = i + 1
-            for (j, other) in to.enumerated() {
-                (diagonal, row[j + 1]) = (
-                    row[j + 1], min(row[j] + 1, row[j + 1] + 1, diagonal + (letter == other ? 0 : 1))
-                )
-            }
-        }
-        return row[to.count]
-    }
-}
-
-package enum CatalogueError: Error, Sendable, Equatable {
-    /// Its default size is none of its sizes, its sizes have different ratios, or pixels are not two positive numbers.
-    case contradictory(model: String)
 }
 
 /// An id that Google switched off in favour of another.
