@@ -32,7 +32,14 @@ struct Daemon: Sendable {
         var upstream: [(name: String, route: NativeRoute, key: KeyWatch)] = []
         for project in configuration.projects {
             let key = ProjectKey(project.credential, directory: credentials)
-            let route = try Startup.route(project, key.key)
+            let route: NativeRoute?
+            do throws(StartFailure) {
+                route = try Startup.route(project, key.key)
+            } catch {
+                // A client that is let go without its shutdown is a trap of AsyncHTTPClient's.
+                for made in upstream { await made.route.shutdown() }
+                throw error
+            }
             generators[project.name] = GeminiGenerator(
                 project: project, defaultModel: configuration.defaultModel, catalogue: settings.catalogue, route: route,
                 key: key.watch)
@@ -67,14 +74,16 @@ struct Daemon: Sendable {
             configuration: ServiceGroupConfiguration(
                 services: [service], gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: Logger(label: "darkroomd.lifecycle") { _ in SwiftLogNoOpLogHandler() }))
+        var failure: StartFailure?
         do {
             try await group.run()
-        } catch let failure as StartFailure {
-            throw failure
         } catch {
-            throw StartFailure(status: 70, message: "the daemon failed in an unforeseen way: \(type(of: error))")
+            failure =
+                error as? StartFailure
+                ?? StartFailure(status: 70, message: "the daemon failed in an unforeseen way: \(type(of: error))")
         }
         for upstream in routesToUpstream { await upstream.route.shutdown() }
+        if let failure { throw failure }
     }
 
     private func run(_ watchdog: Watchdog?) async throws {
@@ -105,7 +114,7 @@ struct Daemon: Sendable {
         } catch {
             logger.error("systemd could not be told that the daemon is ready", metadata: ["error": "\(error)"])
         }
-        logger.info("ready", metadata: ["version": "\(Darkroomd.version)"])
+        logger.info("ready", metadata: ["version": "\(Release.version)"])
     }
 
     private func stop() async {

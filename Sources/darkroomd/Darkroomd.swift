@@ -4,12 +4,11 @@ import ArgumentParser
 import Glibc
 import Logging
 import Systemd
+import Wire
 
 /// The command line of `darkroomd` (protocol section 7).
 @main
 struct Darkroomd: AsyncParsableCommand {
-    static let version = "0.1.0"
-
     static let configuration = CommandConfiguration(
         commandName: "darkroomd",
         abstract:
@@ -23,7 +22,7 @@ struct Darkroomd: AsyncParsableCommand {
             where DIR holds the file gemini-api-key. Exit statuses: 0 stopped as asked, 64 wrong use, 74 a socket or the \
             state cannot be used, 75 another daemon has them, 78 the configuration is wrong.
             """,
-        version: version)
+        version: "darkroomd \(Release.version) (protocol \(Hello.protocolVersion))")
 
     @Option(help: ArgumentHelp("The configuration; FILE.d/*.toml beside it are read too.", valueName: "file"))
     var config = "/etc/darkroom/darkroom.toml"

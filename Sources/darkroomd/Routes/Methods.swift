@@ -48,7 +48,7 @@ struct Methods: Sendable {
         let principal = exchange.principal
         return Hello.Result(
             protocol: Hello.protocolVersion,
-            server: Hello.Server(name: "darkroomd", version: Darkroomd.version),
+            server: Hello.Server(name: "darkroomd", version: Release.version),
             you: Hello.You(
                 uid: principal.uid, gid: principal.gid, user: Accounts.userName(of: principal.uid),
                 unit: principal.unit,
@@ -104,6 +104,7 @@ struct Methods: Sendable {
     }
 
     private func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
+        try requireDescriptors(params, exchange)
         var params = params
         let verdict = try policy.check(params, by: exchange.principal)
         if params.priority == nil || verdict.priority == .bulk { params.priority = verdict.priority ?? params.priority }
@@ -113,6 +114,17 @@ struct Methods: Sendable {
                 Answer.success(exchange.id, GenerateImage.Accepted(job: job, state: .queued)))
         }
         return try await follow(job, params.delivery ?? .inline, exchange)
+    }
+
+    /// Every descriptor that the request names has to have come with its line.
+    private func requireDescriptors(_ params: GenerateImage.Params, _ exchange: Exchange) throws(WireError) {
+        for (position, input) in (params.inputs ?? []).enumerated() {
+            guard case .descriptor(let index) = input, index >= exchange.descriptors.count else { continue }
+            throw WireError(
+                .invalidParams,
+                "inputs.\(position).fd is \(index), and \(exchange.descriptors.count) descriptors came with the line",
+                path: "inputs.\(position).fd")
+        }
     }
 
     /// Waits for a job's end, telling its steps, and answers with its images.
