@@ -58,6 +58,9 @@ struct CompareCommand: ParsableCommand {
         if !Set(sections).isDisjoint(with: [.warm, .tiny, .memory, .idle]) { try contenders.startProxies() }
         let amount = Amount(large: requests, endedJobs: endedJobs)
         var notes: [String] = []
+        #if DEBUG
+            notes.append("This was a debug build; its figures mean nothing.")
+        #endif
         let trials = sections.flatMap { section in
             Progress.say("preparing: \(section.rawValue)")
             do {

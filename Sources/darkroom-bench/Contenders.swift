@@ -10,8 +10,10 @@ final class Contenders {
     private(set) var missing: [String] = []
     private(set) var nginx: NginxProxy?
     private(set) var liteLLM: LiteLLMProxy?
+    /// Resident memory of the proxies when they had answered one tiny image and nothing else.
+    private(set) var idleBytes: [Contender: Int] = [:]
     private var daemons: [StatePlace: DaemonProcess] = [:]
-    private var serial = 0
+    private var started: [DaemonProcess] = []
 
     init(workplace: Workplace, python: String?) throws {
         self.workplace = workplace
@@ -22,9 +24,17 @@ final class Contenders {
     /// Starts the proxies; what is not installed is noted and left out.
     func startProxies() throws {
         nginx = try NginxProxy(upstream: upstream, workplace: workplace)
-        if nginx == nil { missing.append("nginx is not installed") }
+        if let nginx {
+            idleBytes[.nginx] = try ProcessFigures.memory(withDescendants: nginx.pid).resident
+        } else {
+            missing.append("nginx is not installed.")
+        }
         if let python { liteLLM = try LiteLLMProxy(python: python, upstream: upstream, workplace: workplace) }
-        if liteLLM == nil { missing.append("LiteLLM is not installed, or --python does not name its environment") }
+        if let liteLLM {
+            idleBytes[.liteLLM] = try ProcessFigures.memory(withDescendants: liteLLM.pid).resident
+        } else {
+            missing.append("LiteLLM is not installed, or --python does not name its environment.")
+        }
     }
 
     /// The daemon that stays up, with its state at that place.
@@ -35,11 +45,13 @@ final class Contenders {
         return started
     }
 
-    /// A daemon that has done nothing yet; whoever asks for it stops it.
+    /// A daemon that has done nothing yet; who is done with it may stop it before the run ends.
     func newDaemon(_ place: StatePlace, state: String? = nil, port: Int? = nil) throws -> DaemonProcess {
-        serial += 1
-        return try DaemonProcess(
-            name: "d\(serial)", state: state, place: place, port: port, upstream: upstream, workplace: workplace)
+        let daemon = try DaemonProcess(
+            name: "d\(started.count)", state: state, place: place, port: port, upstream: upstream,
+            workplace: workplace)
+        started.append(daemon)
+        return daemon
     }
 
     /// How to open a client of a contender that answers images over a connection kept open; nil when it is missing.
@@ -81,7 +93,7 @@ final class Contenders {
     }
 
     func stop() {
-        for daemon in daemons.values { daemon.stop() }
+        for daemon in started { daemon.stop() }
         nginx?.stop()
         liteLLM?.stop()
         upstream.stop()

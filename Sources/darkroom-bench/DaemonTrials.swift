@@ -103,14 +103,9 @@ extension Trials {
                 ]
             }
         ]
-        let proxies: [(Contender, pid_t?)] = [(.nginx, contenders.nginx?.pid), (.liteLLM, contenders.liteLLM?.pid)]
-        for (proxy, pid) in proxies {
-            guard let pid else { continue }
+        for (proxy, resident) in contenders.idleBytes {
             trials.append(
-                Trial(name: "\(proxy.title), idle") {
-                    let resident = try ProcessFigures.memory(withDescendants: pid).resident
-                    return [Series(.idleMemory, proxy): Double(resident) / 1e6]
-                })
+                Trial(name: "\(proxy.title), idle") { [Series(.idleMemory, proxy): Double(resident) / 1e6] })
         }
         return trials
     }

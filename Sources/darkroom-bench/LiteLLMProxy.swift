@@ -41,8 +41,9 @@ final class LiteLLMProxy {
         process = try ChildProcess(
             program,
             [
-                "--config", "\(directory)/config.yaml", "--host", "127.0.0.1", "--port", "\(port)", "--telemetry",
-                "False",
+                "--config", "\(directory)/config.yaml", "--host", "127.0.0.1", "--port", "\(port)",
+                // Its own five seconds would close a client that waits for the others to be ready.
+                "--telemetry", "False", "--keepalive_timeout", "3600",
             ],
             environment: [
                 "SSL_CERT_FILE": upstream.authority, "REQUESTS_CA_BUNDLE": upstream.authority,
