@@ -54,7 +54,9 @@ struct JobKey {
     }
 
     /// Ends one call without an image: state, error, hold, timing, audit.
-    func end(_ transition: Transition, _ call: FailedCall, in database: Database) throws -> Bool {
+    func end(
+        _ transition: Transition, _ call: FailedCall, by actor: Origin? = nil, in database: Database
+    ) throws -> Bool {
         guard try move(transition, call: call.call, at: call.at, in: database) else { return false }
         let error = String(decoding: WireJSON.encode(call.error), as: UTF8.self)
         try database.cachedStatement(sql: "UPDATE call SET error = ? WHERE job = ? AND number = ?")
@@ -83,7 +85,7 @@ struct JobKey {
         ])
         let details = "{\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\"}"
         let event: AuditEvent = transition == .cancel ? .cancelled : .ended
-        try audit(event, at: call.at, details: details, in: database)
+        try audit(event, at: call.at, by: actor, details: details, in: database)
         return true
     }
 
@@ -98,9 +100,11 @@ struct JobKey {
         ).execute(arguments: [costMicros, time.milliseconds, number, call])
     }
 
-    func audit(_ event: AuditEvent, at time: Timestamp, details: String?, in database: Database) throws {
+    func audit(
+        _ event: AuditEvent, at time: Timestamp, by actor: Origin? = nil, details: String?, in database: Database
+    ) throws {
         let entry = AuditEntry(
-            event, at: time.milliseconds, origin: origin, job: id, project: project, model: model, details: details)
+            event, at: time.milliseconds, origin: actor ?? origin, job: id, project: project, model: model, details: details)
         try AuditChain.append(entry, to: database)
     }
 }

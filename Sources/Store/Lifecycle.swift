@@ -102,11 +102,20 @@ extension Store {
         }
     }
 
-    /// Ends a call without an image: `.fail` or `.lose` after it was sent, `.refuse` before.
-    package func end(_ transition: Transition, _ call: FailedCall) async throws(StoreError) -> JobResult? {
+    /// Ends a call without an image: `.fail` or `.lose` after it was sent, `.refuse` before, `.cancel` for somebody.
+    ///
+    /// - Parameters:
+    ///   - transition: The move; where it may start from is the verdict.
+    ///   - call: The call and its error.
+    ///   - actor: Who asked for the end, when that is not the job's owner as it was admitted; named in the audit row.
+    /// - Returns: Nil when the call was elsewhere; then nothing was written.
+    /// - Throws: `.full`, or what else SQLite says; then nothing was written.
+    package func end(
+        _ transition: Transition, _ call: FailedCall, by actor: Origin? = nil
+    ) async throws(StoreError) -> JobResult? {
         try await commits.write { database in
             guard let job = try JobKey.fetch(call.job, in: database),
-                try job.end(transition, call, in: database)
+                try job.end(transition, call, by: actor, in: database)
             else { return nil }
             return try JobRecord.fetch(call.job, in: database)?.result
         }

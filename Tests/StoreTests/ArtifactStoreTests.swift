@@ -3,6 +3,7 @@
 import Foundation
 import Store
 import Testing
+import TestKit
 import Wire
 
 struct ArtifactStoreTests {
@@ -14,7 +15,7 @@ struct ArtifactStoreTests {
     }
 
     @Test func aKeptFileIsNamedByItsHash() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         let file = try store.artifacts.makeTemporary()
         try write(Array("abc".utf8), pieces: 2, to: file)
@@ -29,7 +30,7 @@ struct ArtifactStoreTests {
     }
 
     @Test func aLargeFileHasTheHashOfAllItsBytes() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         let bytes = (0..<3_000_001).map { UInt8(truncatingIfNeeded: $0 &* 7 ^ ($0 >> 9)) }
         var names: Set<String> = []
@@ -42,19 +43,13 @@ struct ArtifactStoreTests {
         #expect(names.count == 1)
         let found = FileManager.default.contents(atPath: "\(state.path)/artifacts/\(name.prefix(2))/\(name)")
         #expect(found == Data(bytes))
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/sha256sum")
-        process.arguments = ["\(state.path)/artifacts/\(name.prefix(2))/\(name)"]
-        process.standardOutput = pipe
-        try process.run()
-        process.waitUntilExit()
-        let said = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        #expect(said.prefix(64) == name)
+        let said = try ChildProcess.run(
+            "/usr/bin/sha256sum", ["\(state.path)/artifacts/\(name.prefix(2))/\(name)"])
+        #expect(said.standardOutput.prefix(64) == name)
     }
 
     @Test func whatIsNotKeptIsRemoved() throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         do {
             let file = try store.artifacts.makeTemporary()
@@ -65,7 +60,7 @@ struct ArtifactStoreTests {
     }
 
     @Test func anArtifactIsItsOwners() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         _ = try await store.admit(newJob("a"), isStarted: true)
         _ = try await store.finish(finished("a", "ab"))

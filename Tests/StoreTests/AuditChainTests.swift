@@ -7,7 +7,7 @@ import Wire
 
 struct AuditChainTests {
     private func written() async throws -> StateFixture {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         try await store.record(AuditEntry(.started, at: 1, details: "{}"))
         _ = try await store.admit(newJob("a"), isStarted: true)
@@ -23,6 +23,18 @@ struct AuditChainTests {
         let store = try state.open()
         #expect(try await store.verifyAudit() == AuditVerdict(rows: 5, firstBroken: nil))
         #expect(try await store.auditHead()?.sequence == 5)
+    }
+
+    @Test func aCancelledJobNamesWhoCancelledIt() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        for id in ["a", "b"] { _ = try await store.admit(newJob(id), isStarted: false) }
+        _ = try await store.end(.cancel, failure("a", .cancelled, charged: .no), by: bob)
+        _ = try await store.end(.cancel, failure("b", .cancelled, charged: .no))
+        let uids = try state.edit { database in
+            try Int.fetchAll(database, sql: "SELECT uid FROM audit WHERE event = 'cancelled' ORDER BY job")
+        }
+        #expect(uids == [2000, 1000])
     }
 
     @Test(arguments: [

@@ -7,7 +7,7 @@ import Wire
 
 struct GroupCommitTests {
     @Test func twoHundredConcurrentAdmissionsAreAllThereAndChained() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         try await withThrowingTaskGroup(of: Admitted.self) { group in
             for number in 0..<200 {
@@ -20,7 +20,7 @@ struct GroupCommitTests {
     }
 
     @Test func oneThatFailsDoesNotSpoilTheOthers() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         _ = try await store.admit(newJob("taken"), isStarted: false)
         let outcomes = await withTaskGroup(of: Bool.self) { group in
@@ -39,7 +39,7 @@ struct GroupCommitTests {
     }
 
     @Test func aCancelledCallerLosesNothing() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         let task = Task {
             unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }

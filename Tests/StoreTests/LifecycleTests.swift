@@ -7,7 +7,7 @@ import Wire
 
 struct LifecycleTests {
     @Test func aFinishedJobReadsBackWhole() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         let id = JobID(rawValue: "a")
         #expect(try await store.admit(newJob("a", label: "cover"), isStarted: false) == .new)
@@ -27,7 +27,7 @@ struct LifecycleTests {
     }
 
     @Test func twoWorkersCannotStartOneJob() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         _ = try await store.admit(newJob("a"), isStarted: false)
         let wins = try await withThrowingTaskGroup(of: Bool.self) { group in
@@ -43,7 +43,7 @@ struct LifecycleTests {
     @Test func onlyTheMovesOfTheTableChangeAnything() async throws {
         for transition in Transition.all {
             for origin in JobState.allCases {
-                let state = StateFixture()
+                let state = try StateFixture()
                 let store = try state.open()
                 _ = try await store.admit(newJob("a"), isStarted: false)
                 try state.edit { database in
@@ -73,7 +73,7 @@ struct LifecycleTests {
         (Charged.no, "released", Int64(0), Int64(500)), (.yes, "settled", 200, 300), (.unknown, "held", 0, 0),
     ])
     func theHoldFollowsWhatWasCharged(charged: Charged, hold: String, settled: Int64, released: Int64) async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         _ = try await store.admit(newJob("a"), isStarted: true)
         _ = try await store.end(.fail, failure("a", .blocked, charged: charged, cost: 200))
@@ -84,7 +84,7 @@ struct LifecycleTests {
     }
 
     @Test func theSameKeyIsTheSameJobAndAnotherRequestIsNot() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         let first = JobID(rawValue: "a")
         #expect(try await store.admit(newJob("a", key: "k", request: "{1}"), isStarted: false) == .new)
@@ -99,7 +99,7 @@ struct LifecycleTests {
     }
 
     @Test func pagesAreNewestFirstAndMeetWithoutOverlap() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let store = try state.open()
         for number in 10..<20 {
             _ = try await store.admit(newJob("a\(number)", label: number % 2 == 0 ? "even" : nil), isStarted: false)
@@ -119,7 +119,7 @@ struct LifecycleTests {
     }
 
     @Test func everyListReadsAnIndexInOrder() throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         _ = try state.open()
         let filters = [
             "", "WHERE id < 'x'", "WHERE uid = 1 AND id < 'x'", "WHERE uid = 1 AND state = 'done' AND id < 'x'",

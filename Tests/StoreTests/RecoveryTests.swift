@@ -8,7 +8,7 @@ import Wire
 
 struct RecoveryTests {
     @Test func whatWasSentIsUnknownAndWhatWasQueuedStays() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         do {
             let store = try state.open()
             for id in ["done", "queued", "receiving", "sent", "waiting"] {
@@ -39,21 +39,21 @@ struct RecoveryTests {
     }
 
     @Test func aSecondDaemonIsToldWhoHasTheState() throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         let first = try state.open()
         #expect(throws: StoreError.inUse(pid: getpid())) { try state.open() }
         withExtendedLifetime(first) {}
     }
 
     @Test func aNewerSchemaIsRefused() throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         _ = try state.open()
         try state.edit { try $0.execute(sql: "INSERT INTO grdb_migrations VALUES ('9999')") }
         #expect(throws: StoreError.newerSchema) { try state.open() }
     }
 
     @Test func temporaryFilesGoAndKeptOnesStay() async throws {
-        let state = StateFixture()
+        let state = try StateFixture()
         try FileManager.default.createDirectory(atPath: state.path + "/temporary", withIntermediateDirectories: true)
         #expect(FileManager.default.createFile(atPath: state.path + "/temporary/half", contents: Data([1])))
         let store = try state.open()

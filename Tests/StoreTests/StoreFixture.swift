@@ -3,15 +3,16 @@
 import Foundation
 import GRDB
 import Store
+import TestKit
 import Wire
 
 /// A directory that is removed with its last reference.
 final class StateFixture: Sendable {
-    let path = NSTemporaryDirectory() + "darkroom-store-" + UUID().uuidString
+    private let directory: TemporaryDirectory
+    /// Not there before the first `open`.
+    var path: String { directory.file("state") }
 
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
+    init() throws { directory = try TemporaryDirectory() }
 
     func open(at milliseconds: Int64 = 1000) throws -> Store {
         try Store(path: path, now: Timestamp(milliseconds: milliseconds))
