@@ -69,10 +69,14 @@ enum LineCheck {
     /// Deepest nesting of arrays and objects that a request may have (protocol section 1).
     static let depth = 64
 
+    /// Most values in one request: no legal one has a hundred, and each costs the decoder microseconds.
+    static let values = 20_000
+
     static func isAcceptable(_ line: [UInt8]) -> Bool {
         // A byte order mark, which RFC 8259 section 8.1 forbids to send and the decoder would skip.
         guard line.first != 0xEF else { return false }
         var depth = 0
+        var values = 0
         var inString = false
         var isEscaped = false
         for byte in line {
@@ -96,6 +100,9 @@ enum LineCheck {
                 depth += 1
                 if depth > Self.depth { return false }
             case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            case UInt8(ascii: ","):
+                values += 1
+                if values > Self.values { return false }
             default: break
             }
         }

@@ -8,6 +8,11 @@ public struct JobID: RawRepresentable, Sendable, Hashable, Codable, CustomString
 
     public var description: String { rawValue }
 
+    /// Whether it has the form of every id: 26 digits of Crockford's base 32, in lower case.
+    var isWellFormed: Bool {
+        rawValue.utf8.count == 26 && rawValue.utf8.allSatisfy("0123456789abcdefghjkmnpqrstvwxyz".utf8.contains)
+    }
+
     public init(from decoder: any Decoder) throws {
         rawValue = try decoder.singleValueContainer().decode(String.self)
     }

@@ -49,7 +49,8 @@ public struct Request: Sendable, Hashable {
     private static let parseError = Refusal(
         id: nil,
         error: WireError(
-            .parseError, "the line is not JSON in UTF-8 with at most \(LineCheck.depth) levels of nesting"))
+            .parseError,
+            "the line is not JSON in UTF-8 with at most \(LineCheck.depth) levels and \(LineCheck.values) values"))
 }
 
 /// Writes the lines that the daemon sends; each is without the LF that ends it.

@@ -97,9 +97,13 @@ public struct ParamReader {
         return members
     }
 
-    /// Refuses to go on without a parameter.
+    /// Refuses to go on without a parameter; one that was written almost so is named instead.
     public func require<Value>(_ value: Value?, _ name: String) throws(WireError) -> Value {
         guard let value else {
+            let strangers = object.keys.filter { !known.contains($0) }.sorted()
+            if let slip = strangers.first(where: { NearestName.to($0, among: [name]) != nil }) {
+                throw stranger(slip, hint: "did you mean \(name)?")
+            }
             throw WireError(.invalidParams, "the parameter \(path(name)) is required", path: path(name))
         }
         return value
@@ -110,10 +114,14 @@ public struct ParamReader {
         let strangers = object.keys.filter { !known.contains($0) }.sorted()
         guard let stranger = strangers.first else { return }
         let nearest = NearestName.to(stranger, among: known)
-        throw WireError(
-            .invalidParams, "there is no parameter \(path(String(stranger.prefix(64))))",
-            hint: nearest.map { "did you mean \($0)?" } ?? "the parameters are \(known.joined(separator: ", "))",
-            path: path(String(stranger.prefix(64))))
+        throw self.stranger(
+            stranger,
+            hint: nearest.map { "did you mean \($0)?" } ?? "the parameters are \(known.joined(separator: ", "))")
+    }
+
+    private func stranger(_ name: String, hint: String) -> WireError {
+        let name = path(String(name.prefix(64)))
+        return WireError(.invalidParams, "there is no parameter \(name)", hint: hint, path: name)
     }
 
     /// An error about one parameter: `the parameter count is 11; 1 to 10 are allowed`.

@@ -69,6 +69,15 @@ import Wire
         #expect(refusal(of: nested(65))?.error.kind == .parseError)
     }
 
+    @Test func moreValuesThanAnyRequestHasAreRefusedWithoutDecodingThem() {
+        func values(_ count: Int) -> String {
+            #"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":["#
+                + Array(repeating: "1", count: count).joined(separator: ",") + "]}}"
+        }
+        #expect(refusal(of: values(19_000)) == nil)
+        #expect(refusal(of: values(21_000))?.error.kind == .parseError)
+    }
+
     @Test func bracketsInsideStringsDoNotNest() {
         let text = String(repeating: "[{", count: 200)
         #expect(refusal(of: #"{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":"\"\#(text)"}}"#) == nil)

@@ -80,6 +80,10 @@ import Wire
             #"{"prompt":"p","delivery":"file"}"#, "delivery",
             #"the parameter delivery is "file"; legal are "inline", "fd", "none""#
         ),
+        (
+            #"{"prompt":"p","deadlineSeconds":0}"#, "deadlineSeconds",
+            "the parameter deadlineSeconds is 0.0; 0.001 to 604800.0 are allowed"
+        ),
         (#"{"prompt":"p","wait":1}"#, "wait", "the parameter wait is an integer, not true or false"),
         (
             #"{"prompt":"p","inputs":[{"fd":0,"data":"x"}]}"#, "inputs.0",
@@ -98,6 +102,8 @@ import Wire
     @Test func theNearestNameIsOffered() {
         #expect(error(#"{"prompt":"p","aspect_ratio":"1:1"}"#)?.hint == "did you mean aspectRatio?")
         #expect(error(#"{"promt":"p","prompt":"p"}"#)?.hint == "did you mean prompt?")
+        #expect(error(#"{"promt":"p"}"#)?.path == "promt")
+        #expect(error(#"{"promt":"p"}"#)?.hint == "did you mean prompt?")
         #expect(NearestName.to("zzzzzzzz", among: ["prompt", "model"]) == nil)
     }
 

@@ -77,7 +77,7 @@ public enum GenerateImage: Method {
             wait = try reader.bool("wait")
             delivery = try reader.token("delivery", Delivery.self)
             priority = try reader.token("priority", Priority.self)
-            deadlineSeconds = try reader.number("deadlineSeconds", in: 0...Limits.deadlineSeconds)
+            deadlineSeconds = try reader.number("deadlineSeconds", in: 0.001...Limits.deadlineSeconds)
             idempotencyKey = try reader.string("idempotencyKey", bytes: 1...255)
             reuse = try reader.token("reuse", Reuse.self)
             maxCostUSD = try reader.number("maxCostUSD", in: 0...1_000_000)

@@ -5,8 +5,8 @@ public enum ListJobs: Method {
     public static let name = "job.list"
     public static let access = Access.owner
 
-    /// Most jobs of one page: an answer of about half a megabyte.
-    public static let limit = 500
+    /// Most jobs of one page, whatever is asked for: an answer of some hundred kilobytes.
+    public static let limit = 200
 
     public struct Params: MethodParams, Hashable {
         /// 50 when absent.
@@ -24,8 +24,11 @@ public enum ListJobs: Method {
         }
 
         public init(from reader: inout ParamReader) throws(WireError) {
-            limit = try reader.integer("limit", in: 1...Int64(ListJobs.limit)).map { Int($0) }
+            limit = try reader.integer("limit", in: 1...1_000_000).map { min(Int($0), ListJobs.limit) }
             cursor = try reader.string("cursor", bytes: 1...Limits.nameBytes)
+            if let cursor, !JobID(rawValue: cursor).isWellFormed {
+                throw reader.invalid("cursor", "is none that a page before gave")
+            }
             state = try reader.token("state", JobState.self)
             label = try reader.string("label", bytes: 0...Limits.labelBytes)
         }

@@ -45,6 +45,27 @@ public enum ListModels: Method {
             self.maxInputs = maxInputs
             self.usdPerImage = usdPerImage
         }
+
+        // Written out for two fields: the contract lists them for every model, so absent ones are `null`.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(aliases, forKey: .aliases)
+            try container.encode(state, forKey: .state)
+            try container.encode(successor, forKey: .successor)
+            try container.encode(available, forKey: .available)
+            try container.encode(reason, forKey: .reason)
+            try container.encode(routes, forKey: .routes)
+            try container.encode(aspectRatios, forKey: .aspectRatios)
+            try container.encode(imageSizes, forKey: .imageSizes)
+            try container.encode(maxInputs, forKey: .maxInputs)
+            try container.encode(usdPerImage, forKey: .usdPerImage)
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case id, aliases, state, successor, available, reason, routes, aspectRatios, imageSizes, maxInputs
+            case usdPerImage
+        }
     }
 
     public enum LifeCycle: String, Sendable, Hashable, Codable {
