@@ -10,13 +10,19 @@ struct Burst: Sendable {
     let connection: LineConnection
     let errands: AsyncStream<Errand>
 
-    func serve(_ handle: @escaping @Sendable (Line, LineConnection) async -> Void) async {
+    /// Begins lines in the order of their arrival and handles them side by side.
+    func serve<Begun: Sendable>(
+        begin: @escaping @Sendable (Line, LineConnection) -> Begun,
+        _ handle: @escaping @Sendable (Begun, LineConnection) async -> Void
+    ) async {
         await withDiscardingTaskGroup { group in
             for await errand in errands {
                 switch errand {
                 case .handle(let line):
+                    // The line goes here, and with it the descriptors that `begin` did not keep.
+                    let begun = begin(line, connection)
                     group.addTask {
-                        await handle(line, connection)
+                        await handle(begun, connection)
                         await connection.finishHandling()
                     }
                 case .gone:

@@ -69,10 +69,22 @@ package actor LineServer {
     /// Every handler is a child of this call. It gets each line once, and is cancelled when the connection goes away
     /// for good; whether it looks is its own matter. Cancelling this call closes everything at once.
     package func run(_ handle: @escaping @Sendable (Line, LineConnection) async -> Void) async {
+        await run(begin: { line, _ in line }, handle)
+    }
+
+    /// The same, with a first step that sees the lines of a connection one by one, in the order of their arrival.
+    ///
+    /// - Parameters:
+    ///   - begin: Makes of a line what is to be handled, without waiting; descriptors that it leaves behind are closed.
+    ///   - handle: Handles it, side by side with others of the same connection.
+    package func run<Begun: Sendable>(
+        begin: @escaping @Sendable (Line, LineConnection) -> Begun,
+        _ handle: @escaping @Sendable (Begun, LineConnection) async -> Void
+    ) async {
         startAccepting()
         await withDiscardingTaskGroup { group in
             for await burst in bursts {
-                group.addTask { await burst.serve(handle) }
+                group.addTask { await burst.serve(begin: begin, handle) }
             }
             closeAll()
         }

@@ -145,7 +145,8 @@ struct Outbox {
 
 extension OutboundLine {
     fileprivate var cost: Int {
-        parts.reduce(0) { sum, part in
+        // A descriptor is dearer than its bytes: a peer that reads nothing must not pin thousands of them.
+        parts.reduce(descriptors.count * Outbox.pieceBytes) { sum, part in
             switch part {
             case .bytes(let bytes): sum + bytes.count
             case .body: sum + Outbox.pieceBytes
