@@ -18,6 +18,8 @@ struct Daemon: Sendable {
     private let routesToUpstream: [(name: String, route: NativeRoute, key: KeyWatch)]
     private let methods: Methods
     private let probe: Probe?
+    /// Kept until the end: our own sockets are unlinked with it.
+    private let listening: Listening
     private let manager: ServiceManager
     private let logger: Logger
 
@@ -62,6 +64,7 @@ struct Daemon: Sendable {
         routes = Routes(methods.table(), identify: identification.principal, logger: logger)
         server = Startup.server(listening, configuration.limits)
         probe = listening.probePath.map(Probe.init(path:))
+        self.listening = listening
         routesToUpstream = upstream
         self.manager = manager
         self.logger = logger
@@ -87,9 +90,38 @@ struct Daemon: Sendable {
     }
 
     private func run(_ watchdog: Watchdog?) async throws {
+        try await record(.started, details: ["version": Release.version])
+        for project in methods.projects where project.key.current != .missing {
+            try await record(
+                .keyLoaded, project: project.configuration.name,
+                details: ["credential": project.configuration.credential])
+        }
+        await serveUntilStopped(watchdog)
+        try await record(.stopped)
+    }
+
+    /// Writes a row of the audit chain; without its ledger the daemon does not go on.
+    private func record(
+        _ event: AuditEvent, project: String? = nil, details: [String: String]? = nil
+    ) async throws(StartFailure) {
+        let entry = AuditEntry(
+            event, at: Startup.now().milliseconds, project: project,
+            details: details.map { String(decoding: WireJSON.encode($0), as: UTF8.self) })
+        do throws(StoreError) {
+            try await methods.store.record(entry)
+        } catch {
+            throw StartFailure(status: StartFailure.ioError, message: "the audit ledger cannot be written: \(error)")
+        }
+    }
+
+    private func serveUntilStopped(_ watchdog: Watchdog?) async {
         await withTaskGroup { group in
             group.addTask { await engine.run() }
-            group.addTask { await server.run { line, connection in await routes.answer(line, on: connection) } }
+            group.addTask {
+                await server.run(begin: routes.open) { opening, connection in
+                    await routes.answer(opening, on: connection)
+                }
+            }
             for upstream in routesToUpstream {
                 group.addTask { await warm(upstream.route, upstream.key, project: upstream.name) }
             }
@@ -108,7 +140,9 @@ struct Daemon: Sendable {
 
     /// READY, once a client has been served through the socket that all clients use.
     private func announce() async {
-        if let probe { _ = await probe.isAnswered() }
+        if let probe, await !probe.isAnswered() {
+            logger.error("the daemon's own probe gets no answer on its socket; the watchdog will see none either")
+        }
         do {
             try manager.ready(status: await statusLine())
         } catch {

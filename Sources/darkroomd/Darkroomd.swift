@@ -24,8 +24,11 @@ struct Darkroomd: AsyncParsableCommand {
             """,
         version: "darkroomd \(Release.version) (protocol \(Hello.protocolVersion))")
 
-    @Option(help: ArgumentHelp("The configuration; FILE.d/*.toml beside it are read too.", valueName: "file"))
-    var config = "/etc/darkroom/darkroom.toml"
+    @Option(
+        help: ArgumentHelp(
+            "The configuration; FILE.d/*.toml beside it are read too. (default: \(ConfigurationFile.standardPath))",
+            valueName: "file"))
+    var config: String?
 
     @Option(help: ArgumentHelp("Listen here, when systemd hands over no sockets.", valueName: "path"))
     var socket: String?

@@ -1,10 +1,11 @@
 // The listening sockets: systemd's, or our own in the foreground. A socket's name is part of a peer's identity.
 
+import Glibc
 import LineSocket
 import Systemd
 
 /// The sockets that the daemon serves.
-struct Listening {
+struct Listening: Sendable {
     let listeners: [LineServer.Listener]
     /// Where a probe of our own can connect; nothing when systemd's socket has no path.
     let probePath: String?
@@ -21,7 +22,8 @@ struct Listening {
         }
         guard passed.isEmpty else {
             bound = []
-            probePath = options.socket ?? "/run/darkroom/darkroom.sock"
+            let api = passed.first { $0.name == Rule.SocketName.api.rawValue }
+            probePath = api.flatMap { Self.path(of: $0.descriptor) }
             listeners = passed.map {
                 LineServer.Listener(descriptor: OwnedDescriptor(taking: $0.descriptor), name: $0.name)
             }
@@ -44,6 +46,20 @@ struct Listening {
         self.bound = bound
         self.listeners = listeners
         probePath = path
+    }
+
+    /// The path that a socket is bound to.
+    private static func path(of descriptor: Int32) -> String? {
+        var address = sockaddr_un()
+        var length = socklen_t(MemoryLayout<sockaddr_un>.size)
+        let status = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(descriptor, $0, &length)
+            }
+        }
+        guard status == 0 else { return nil }
+        let path = unsafe withUnsafeBytes(of: address.sun_path) { bytes in unsafe Array(bytes.prefix { $0 != 0 }) }
+        return path.isEmpty ? nil : String(decoding: path, as: UTF8.self)
     }
 
     private static func bind(_ path: String, _ mode: UInt32) throws(StartFailure) -> BoundSocket {

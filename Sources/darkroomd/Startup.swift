@@ -52,6 +52,7 @@ enum Startup {
         do throws(RouteConfigurationError) {
             var settings = NativeRoute.Settings(baseURL: try BaseURL(project.baseURL), key: key)
             settings.extraCertificatesFile = project.caFile
+            settings.proxy = project.proxy.map { .init(host: $0.host, port: $0.port) }
             settings.connectionCount = max(project.maxConcurrent, 8)
             return try NativeRoute(settings)
         } catch {

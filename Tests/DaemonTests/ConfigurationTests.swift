@@ -44,6 +44,7 @@ import Wire
         base_url   = "https://generativelanguage.googleapis.com/v1beta"
         credential = "gemini-api-key"             # a file name in the credentials directory
         ca_file    = "/etc/ssl/certs/extra.pem"   # optional
+        proxy      = "http://127.0.0.1:3128"      # optional
         address_family = "any"                    # any | ipv4 | ipv6
         max_concurrent = 8
 
@@ -85,7 +86,7 @@ import Wire
     }
 
     @Test func withoutAFileThereIsOneProject() throws {
-        let configuration = try Configuration.load(directory.file("none.toml"), models: models)
+        let configuration = Configuration.withoutFile
         #expect(configuration.projects.map(\.name) == ["default"])
         #expect(configuration.projects.first?.credential == "gemini-api-key")
         #expect(configuration.projects.first?.baseURL == "https://generativelanguage.googleapis.com/v1beta")
@@ -108,6 +109,23 @@ import Wire
         #expect(configuration.projects.first?.credential == "other")
         #expect(configuration.rules.map(\.uid) == [0, 1])
         #expect(configuration.limits.maxQueue == 7 && configuration.limits.maxLineBytes == 2048)
+    }
+
+    @Test func aFileThatWasAskedForHasToBeThere() {
+        #expect(throws: ConfigurationError.self) {
+            try Configuration.load(directory.file("none.toml"), models: models)
+        }
+    }
+
+    @Test func aRuleForAUserWhoIsGoneMatchesNobodyAndIsTold() throws {
+        let configuration = try load("[[rule]]\nuser = \"nobody-of-this-name\"\n")
+        #expect(configuration.cautions.count == 1)
+        let root = Principal(uid: 0, gid: 0, groups: [], pid: 1, unit: nil, socket: "api", isAdmin: false)
+        #expect(configuration.rules.map { $0.matches(root) } == [false])
+    }
+
+    @Test func linesAreCountedAlikeWithCRLF() {
+        #expect(error("\r\n\r\n[limits]\r\nmax_queu = 1\r\n")?.hasPrefix("darkroom.toml:4: ") == true)
     }
 
     @Test func anErrorInADropInNamesTheDropIn() {
@@ -139,10 +157,6 @@ import Wire
         (
             "[[project]]\nname = \"a\"\nmax_concurrent = 0\n",
             "darkroom.toml:3: project.max_concurrent is 0; 1 to 10000 are allowed"
-        ),
-        (
-            "[[rule]]\nuser = \"nobody-of-this-name\"\n",
-            "darkroom.toml:2: there is no user \"nobody-of-this-name\" on this host"
         ),
         (
             "[[rule]]\nuser = \"root\"\nmodels = [\"flash\",\n  \"dall-e\"]\n",

@@ -94,7 +94,7 @@ import Wire
         let second = try ChildProcess.run(
             BuiltProduct.path(of: "darkroomd"),
             [
-                "--config", first.directory.file("darkroom.toml"), "--socket", first.directory.file("other"),
+                "--socket", first.directory.file("other"),
                 "--state", first.directory.file("state"),
             ])
         #expect(second.status == 75)

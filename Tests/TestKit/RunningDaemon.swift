@@ -89,8 +89,10 @@ package final class RunningDaemon {
             "--credentials", credentials,
         ]
         let file = directory.file("darkroom.toml")
-        if let configuration { _ = try directory.write("darkroom.toml", configuration, mode: 0o644) }
-        options += ["--config", file]
+        if let configuration {
+            _ = try directory.write("darkroom.toml", configuration, mode: 0o644)
+            options += ["--config", file]
+        }
         var environment: [String: String] = [:]
         if let notify { environment["NOTIFY_SOCKET"] = notify }
         return try ChildProcess(

@@ -4,21 +4,21 @@ import Glibc
 
 /// Looks up accounts.
 enum Accounts {
-    /// The uid of a name or a number; a name that does not exist is an error, since a rule for nobody is a slip.
-    static func uid(of name: String, _ origin: Setting.Origin) throws(ConfigurationError) -> UInt32 {
+    /// The uid of a name or a number; for a name that nobody has now, nothing, and a caution.
+    ///
+    /// No error: an account that was deleted, or a directory service that is late at boot, must not keep the daemon down.
+    static func uid(of name: String, _ origin: Setting.Origin, _ cautions: inout [String]) -> UInt32? {
         if let number = UInt32(name) { return number }
-        guard let entry = unsafe getpwnam(name) else {
-            throw ConfigurationError(origin: origin, reason: "there is no user \"\(name)\" on this host")
-        }
-        return unsafe entry.pointee.pw_uid
+        if let entry = unsafe getpwnam(name) { return unsafe entry.pointee.pw_uid }
+        cautions.append("\(origin.file):\(origin.line ?? 0): there is no user \"\(name)\" on this host now")
+        return nil
     }
 
-    static func gid(of name: String, _ origin: Setting.Origin) throws(ConfigurationError) -> UInt32 {
+    static func gid(of name: String, _ origin: Setting.Origin, _ cautions: inout [String]) -> UInt32? {
         if let number = UInt32(name) { return number }
-        guard let entry = unsafe getgrnam(name) else {
-            throw ConfigurationError(origin: origin, reason: "there is no group \"\(name)\" on this host")
-        }
-        return unsafe entry.pointee.gr_gid
+        if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
+        cautions.append("\(origin.file):\(origin.line ?? 0): there is no group \"\(name)\" on this host now")
+        return nil
     }
 
     /// The name of a uid, if the host knows one; `getpwuid_r`, since connections are served by many threads.

@@ -21,8 +21,8 @@ struct Configuration: Sendable {
         defaultModel: "flash", projects: [.standard], rules: [], limits: LimitsConfiguration(), adminUIDs: [],
         cautions: [])
 
-    /// Reads and checks FILE and its drop-ins.
-    static func load(_ path: String, models: ModelNames) throws(ConfigurationError) -> Configuration {
+    /// Reads and checks FILE, or the standard one, and its drop-ins.
+    static func load(_ path: String?, models: ModelNames) throws(ConfigurationError) -> Configuration {
         guard let setting = try ConfigurationFile.read(path) else { return .withoutFile }
         var reader = try SettingReader(setting, name: "")
         return try Configuration(&reader, models: models)
@@ -48,7 +48,7 @@ struct Configuration: Sendable {
         // admin_users: names or uids of users who are admins on the admin socket beside root.
         adminUIDs = []
         for (text, setting) in try reader.strings("admin_users") ?? [] {
-            adminUIDs.insert(try Accounts.uid(of: text, setting.origin))
+            if let uid = Accounts.uid(of: text, setting.origin, &cautions) { adminUIDs.insert(uid) }
         }
         projects = []
         for project in try reader.tables("project") {

@@ -2,16 +2,31 @@
 // order; a [[project]] of the same name is merged key by key, rules are appended, other keys replace.
 
 import Foundation
+import Glibc
 
 /// Reads configuration files.
 enum ConfigurationFile {
+    /// Where the file is unless somebody says otherwise.
+    static let standardPath = "/etc/darkroom/darkroom.toml"
+
     /// Reads FILE and its drop-ins.
     ///
-    /// - Returns: One table, or nothing when there is no FILE and no drop-in.
-    static func read(_ path: String) throws(ConfigurationError) -> Setting? {
+    /// Only the standard file may be missing, and only when it truly is: a file that cannot be read may hold the rules
+    /// that keep people out.
+    ///
+    /// - Parameter given: The file that was asked for; nothing for the standard one.
+    /// - Returns: One table, or nothing when there is no file and no drop-in.
+    /// - Throws: What cannot be read or parsed.
+    static func read(_ given: String?) throws(ConfigurationError) -> Setting? {
+        let path = given ?? standardPath
         var merged = try readIfPresent(path)
+        if merged == nil, given != nil {
+            throw ConfigurationError(origin: .init(file: path), reason: "there is no such file")
+        }
         for dropIn in try dropIns(of: path) {
-            guard let addition = try readIfPresent(dropIn) else { continue }
+            guard let addition = try readIfPresent(dropIn) else {
+                throw ConfigurationError(origin: .init(file: dropIn), reason: "this link leads nowhere")
+            }
             merged = try merged.map { setting throws(ConfigurationError) in try merge(setting, addition) } ?? addition
         }
         if let merged { try refuseTwins(merged) }
@@ -19,24 +34,35 @@ enum ConfigurationFile {
     }
 
     private static func readIfPresent(_ path: String) throws(ConfigurationError) -> Setting? {
-        guard FileManager.default.fileExists(atPath: path) else { return nil }
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw ConfigurationError(origin: .init(file: path), reason: "the file cannot be read")
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            guard errno == ENOENT else { throw unreadable(path) }
+            return nil
         }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let data = try? handle.readToEnd() ?? Data() else { throw unreadable(path) }
         guard let text = String(validating: data, as: UTF8.self) else {
             throw ConfigurationError(origin: .init(file: path), reason: "the file is not UTF-8")
         }
         return try Setting.parse(text, file: path)
     }
 
+    private static func unreadable(_ path: String) -> ConfigurationError {
+        ConfigurationError(origin: .init(file: path), reason: "this cannot be read by the daemon's user")
+    }
+
     private static func dropIns(of path: String) throws(ConfigurationError) -> [String] {
         let directory = path + ".d"
-        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        guard let listing = unsafe opendir(directory) else {
+            guard errno == ENOENT else { throw unreadable(directory) }
+            return []
+        }
+        defer { unsafe closedir(listing) }
         do {
             return try FileManager.default.contentsOfDirectory(atPath: directory)
                 .filter { $0.hasSuffix(".toml") }.sorted().map { "\(directory)/\($0)" }
         } catch {
-            throw ConfigurationError(origin: .init(file: directory), reason: "the directory cannot be read")
+            throw unreadable(directory)
         }
     }
 

@@ -1,5 +1,6 @@
 // One [[project]]: whose key, which route, what limits.
 
+import FoundationEssentials
 import Gemini
 import Wire
 
@@ -14,9 +15,23 @@ struct ProjectConfiguration: Sendable {
     /// A file name in the credentials directory.
     var credential: String
     var caFile: String?
-    var proxy: String?
+    var proxy: Proxy?
     var addressFamily: AddressFamily
     var maxConcurrent: Int
+
+    /// An HTTP proxy without a password.
+    struct Proxy: Sendable, Hashable {
+        var host: String
+        var port: Int
+
+        init?(_ text: String) {
+            guard let url = URLComponents(string: text), url.scheme == "http", let host = url.host, !host.isEmpty,
+                url.user == nil, url.password == nil, url.query == nil, ["", "/"].contains(url.path)
+            else { return nil }
+            self.host = host
+            port = url.port ?? 3128
+        }
+    }
 
     enum AddressFamily: String, Sendable, CaseIterable { case any, ipv4, ipv6 }
 
@@ -58,9 +73,11 @@ extension ProjectConfiguration {
         // ca_file: certificates in PEM, trusted in addition to the system's.
         caFile = try reader.string("ca_file")
         if let caFile, !caFile.hasPrefix("/") { throw reader.invalid("ca_file", "has to be an absolute path") }
-        // proxy: an HTTP proxy for this project; not served yet.
-        proxy = try reader.string("proxy")
-        if proxy != nil { throw reader.invalid("proxy", "is not supported by this version") }
+        // proxy: an HTTP proxy that is asked to CONNECT, http://host:port.
+        proxy = try reader.string("proxy").map { text throws(ConfigurationError) in
+            guard let proxy = Proxy(text) else { throw reader.invalid("proxy", "has to be like http://127.0.0.1:3128") }
+            return proxy
+        }
         // address_family: any, ipv4 or ipv6; "any".
         addressFamily = try reader.token("address_family", AddressFamily.self) ?? .any
         if addressFamily != .any {

@@ -10,6 +10,8 @@ struct Rule: Sendable {
     var uid: UInt32?
     var gid: UInt32?
     var socket: String?
+    /// It names a user or a group that this host does not know now, so it matches nobody.
+    var isForNobody = false
     /// A shell pattern; may only narrow, since a unit is attribution and no authority.
     var unit: String?
     var models: Set<String>?
@@ -18,6 +20,7 @@ struct Rule: Sendable {
     var priority: Priority?
 
     func matches(_ principal: Principal) -> Bool {
+        if isForNobody { return false }
         if let uid, principal.uid != uid { return false }
         if let gid, principal.gid != gid, !principal.groups.contains(gid) { return false }
         if let socket, principal.socket != socket { return false }
@@ -34,18 +37,17 @@ extension Rule {
     ) throws(ConfigurationError) {
         origin = reader.origin
         // user: a name or a uid.
-        uid = try reader.string("user").map { name throws(ConfigurationError) in
-            try Accounts.uid(of: name, reader.origin(of: "user"))
-        }
+        let user = try reader.string("user")
+        uid = user.flatMap { Accounts.uid(of: $0, reader.origin(of: "user"), &cautions) }
         // group: a name or a gid; primary and supplementary groups count.
-        gid = try reader.string("group").map { name throws(ConfigurationError) in
-            try Accounts.gid(of: name, reader.origin(of: "group"))
-        }
+        let group = try reader.string("group")
+        gid = group.flatMap { Accounts.gid(of: $0, reader.origin(of: "group"), &cautions) }
+        isForNobody = (user != nil && uid == nil) || (group != nil && gid == nil)
         // socket: the name of the listening socket, "api" or "admin".
         socket = try reader.token("socket", SocketName.self)?.rawValue
         // unit: a pattern of systemd units, build-*.service; only beside one of the three above.
         unit = try reader.string("unit")
-        guard uid != nil || gid != nil || socket != nil else {
+        guard user != nil || group != nil || socket != nil else {
             throw ConfigurationError(
                 origin: reader.origin,
                 reason: unit == nil

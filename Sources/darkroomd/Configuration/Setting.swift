@@ -92,7 +92,7 @@ struct KeyLines {
         var counts: [[String]: Int] = [:]
         var openQuote: String?
         var openBrackets = 0
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let number = index + 1
             let trimmed = line.drop { $0 == " " || $0 == "\t" }
             if let quote = openQuote {

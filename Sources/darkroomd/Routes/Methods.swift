@@ -106,7 +106,7 @@ struct Methods: Sendable {
     private func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
         try requireDescriptors(params, exchange)
         var params = params
-        let verdict = try policy.check(params, by: exchange.principal)
+        let verdict = try await permit(params, exchange.principal)
         if params.priority == nil || verdict.priority == .bulk { params.priority = verdict.priority ?? params.priority }
         let job = try await engine.generate(params, from: exchange.principal)
         guard params.wait ?? true else {
@@ -116,13 +116,27 @@ struct Methods: Sendable {
         return try await follow(job, params.delivery ?? .inline, exchange)
     }
 
+    /// Asks the policy; who is denied is on record before being told so.
+    private func permit(_ params: GenerateImage.Params, _ principal: Principal) async throws -> Policy.Verdict {
+        do throws(WireError) {
+            return try policy.check(params, by: principal)
+        } catch {
+            let asked = params.model.flatMap { catalogue.resolve($0)?.id }
+            try await store.record(
+                AuditEntry(
+                    .denied, at: SystemClock().now().milliseconds, origin: principal.origin, project: params.project,
+                    model: asked, details: String(decoding: WireJSON.encode(["reason": error.message]), as: UTF8.self)))
+            throw error
+        }
+    }
+
     /// Every descriptor that the request names has to have come with its line.
     private func requireDescriptors(_ params: GenerateImage.Params, _ exchange: Exchange) throws(WireError) {
         for (position, input) in (params.inputs ?? []).enumerated() {
-            guard case .descriptor(let index) = input, index >= exchange.descriptors.count else { continue }
+            guard case .descriptor(let index) = input, index >= exchange.descriptorCount else { continue }
             throw WireError(
                 .invalidParams,
-                "inputs.\(position).fd is \(index), and \(exchange.descriptors.count) descriptors came with the line",
+                "inputs.\(position).fd is \(index), and \(exchange.descriptorCount) descriptors came with the line",
                 path: "inputs.\(position).fd")
         }
     }
@@ -135,6 +149,20 @@ struct Methods: Sendable {
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
         if result.state.isEnded { await telling }
         if let error = result.error { throw error }
+        do {
+            return try await deliver(result, delivery, exchange)
+        } catch {
+            var error = error
+            error.job = job
+            error.charged = .yes
+            throw error
+        }
+    }
+
+    /// The answer of a job that is done, with its images as they were asked for.
+    private func deliver(
+        _ result: JobResult, _ delivery: Wire.Delivery, _ exchange: Exchange
+    ) async throws(WireError) -> OutboundLine {
         var items: [Delivery.Item] = []
         for image in result.images {
             guard delivery != .none else {
@@ -144,7 +172,7 @@ struct Methods: Sendable {
             let (_, file) = try await engine.openArtifact(image.sha256, for: exchange.principal)
             items.append(Delivery.Item(entry: image, file: try OwnedDescriptor(of: file)))
         }
-        return try Delivery.line(exchange.id, delivery, items, job: job) { entries in
+        return try Delivery.line(exchange.id, delivery, items, job: result.job) { entries in
             var answer = result
             answer.images = entries
             return answer

@@ -4,6 +4,7 @@
 import Engine
 import LineSocket
 import Logging
+import Store
 import Synchronization
 import Wire
 
@@ -31,29 +32,46 @@ struct Routes: Sendable {
         methods.values.map { ($0.name, $0.access) }.sorted { $0.name < $1.name }
     }
 
-    /// Answers one line; returns when its answer has been handed to the connection.
-    func answer(_ line: Line, on connection: LineConnection) async {
-        let request: Request
+    /// What a line turned out to be.
+    enum Opening: Sendable {
+        case request(Request, RequestID, descriptorCount: Int)
+        /// The answer is known without asking anybody.
+        case answer([UInt8])
+        /// Never answered, never acts.
+        case notification
+    }
+
+    /// Reads one line and claims its id; called in the order in which lines arrive.
+    func open(_ line: Line, on connection: LineConnection) -> Opening {
         do throws(Request.Refusal) {
-            request = try Request(line: line.bytes)
+            let request = try Request(line: line.bytes)
+            guard let id = request.id else { return .notification }
+            guard inFlight.begin(id, on: connection.id) else {
+                let error = WireError(
+                    .invalidRequest, "a request with this id is already in flight on this connection")
+                return .answer(Answer.failure(id, error))
+            }
+            return .request(request, id, descriptorCount: line.descriptors.count)
         } catch {
-            await connection.send(OutboundLine(Answer.failure(error.id, error.error)))
-            return
+            return .answer(Answer.failure(error.id, error.error))
         }
-        guard let id = request.id else { return }
-        guard inFlight.begin(id, on: connection.id) else {
-            let error = WireError(.invalidRequest, "a request with this id is already in flight on this connection")
-            await connection.send(OutboundLine(Answer.failure(id, error)))
-            return
+    }
+
+    /// Answers what was opened; returns when the answer has been handed to the connection.
+    func answer(_ opening: Opening, on connection: LineConnection) async {
+        switch opening {
+        case .notification: return
+        case .answer(let bytes): await connection.send(OutboundLine(bytes))
+        case .request(let request, let id, let descriptorCount):
+            let answer = await answer(request, id, descriptorCount: descriptorCount, on: connection)
+            // From here on the id may be used again, so it is given free before the answer can be read.
+            inFlight.end(id, on: connection.id)
+            if let answer { await connection.send(answer) }
         }
-        let answer = await answer(request, id, descriptors: line.descriptors, on: connection)
-        // From here on the id may be used again, so it is given free before the answer can be read.
-        inFlight.end(id, on: connection.id)
-        if let answer { await connection.send(answer) }
     }
 
     private func answer(
-        _ request: Request, _ id: RequestID, descriptors: [OwnedDescriptor], on connection: LineConnection
+        _ request: Request, _ id: RequestID, descriptorCount: Int, on connection: LineConnection
     ) async -> OutboundLine? {
         guard let method = methods[request.method] else {
             let nearest = NearestName.to(request.method, among: methods.keys.sorted())
@@ -63,7 +81,7 @@ struct Routes: Sendable {
             return OutboundLine(Answer.failure(id, error))
         }
         let exchange = Exchange(
-            id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
+            id: id, principal: identify(connection), connection: connection, descriptorCount: descriptorCount)
         do {
             if method.access == .admin, !exchange.principal.isAdmin {
                 throw WireError(
@@ -73,6 +91,14 @@ struct Routes: Sendable {
             return try await method.act(request.params, exchange)
         } catch let error as WireError {
             return OutboundLine(Answer.failure(id, error))
+        } catch let error as StoreError {
+            logger.critical(
+                "the ledger cannot be written, so the request is refused",
+                metadata: ["method": "\(method.name)", "error": "\(error)"])
+            let refusal = WireError(
+                .auditUnavailable, "what you ask for cannot be put on record, so it is not done",
+                hint: "an admin has to make room on the daemon's disk")
+            return OutboundLine(Answer.failure(id, refusal))
         } catch is CancellationError {
             // The peer has gone; nobody is there to be answered.
             return nil
@@ -89,12 +115,13 @@ struct Routes: Sendable {
     }
 }
 
-/// One request under way: who asked, under which id, with which descriptors.
+/// One request under way: who asked, and under which id.
 struct Exchange: Sendable {
     let id: RequestID
     let principal: Principal
     let connection: LineConnection
-    let descriptors: [OwnedDescriptor]
+    /// How many descriptors came with the line; none is kept, since no method of this version takes one.
+    let descriptorCount: Int
 
     /// Tells a step of a job to whoever waits for it.
     func tell(_ event: JobEvent) async { await connection.notify(event.line(for: id)) }

@@ -102,8 +102,14 @@ struct GeminiGenerator: ImageGenerator {
     }
 
     private func outcome(of error: GeminiError) -> CallOutcome {
-        let wire = WireError(error, project: project)
+        var wire = WireError(error, project: project)
         if error.kind == .outcomeUnknown { return .outcomeUnknown(wire) }
+        // Aborted, at the end of a drain: what went out may have been received.
+        if error.kind == .cancelled, error.reach == .unknown {
+            wire.kind = .outcomeUnknown
+            wire.charged = .unknown
+            return .outcomeUnknown(wire)
+        }
         guard error.isSafeToResend else { return .failed(wire) }
         let scope: RefusalScope =
             switch error.upstream?.httpStatus {
