@@ -48,9 +48,16 @@ extension DarkroomConnection {
                     WaitForJob.self, WaitForJob.Params(job: known, delivery: delivery), heartbeat: heartbeat,
                     onEvent: hear)
             } catch let loss where Self.isLoss(loss) {
-                // A daemon in a circle of crashes accepts and closes at once.
                 try heartbeat?.action()
-                usleep(100_000)
+                if loss is WireError {
+                    // It still drains, which may take minutes and has been told; its word is a sign of life.
+                    isTold = true
+                    giveUp = .now + patience
+                    usleep(1_000_000)
+                } else {
+                    // A daemon in a circle of crashes accepts and closes at once.
+                    usleep(100_000)
+                }
             }
         }
         throw ClientError.lost(job: job)
