@@ -50,6 +50,12 @@ package struct Catalogue: Sendable, Decodable {
     }
 }
 
+/// Why a catalogue cannot be used.
+package enum CatalogueError: Error, Equatable {
+    /// The sizes of a model do not fit together.
+    case contradictory(model: String)
+}
+
 /// An id that Google switched off in favour of another.
 package struct RetiredModel: Sendable, Equatable, Decodable {
     package var id: String
