@@ -2,6 +2,7 @@ import Glibc
 import LineSocket
 import Synchronization
 import Testing
+import TestKit
 import Wire
 
 @testable import Client

@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import LineSocket
 import Testing
+import TestKit
 import Wire
 
 @testable import Client

@@ -2,6 +2,7 @@ import Client
 import Foundation
 import LineSocket
 import Testing
+import TestKit
 import Wire
 
 // The example of DarkroomConnection, word for word.

@@ -1,6 +1,7 @@
 import Glibc
 import LineSocket
 import Testing
+import TestKit
 
 @testable import Client
 

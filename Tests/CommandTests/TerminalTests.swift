@@ -2,6 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 import Testing
+import TestKit
 import Wire
 
 /// What only a terminal and a finger show.
@@ -62,7 +63,8 @@ struct TerminalTests {
             try connection.waitForEnd()
         }
         let child = try ChildProcess(
-            BuiltProduct.path(of: "darkroom"), ["generate", "a cat", "-o", "my cat.png"], environment: environment)
+            BuiltProduct.path(of: "darkroom"), ["generate", "a cat", "-o", "my cat.png"], environment: environment,
+            input: .none, output: .file)
         while child.isRunning, !child.standardErrorSoFar.hasSuffix("sent\n") { sched_yield() }
         child.signal(signal)
         let output = child.finish()

@@ -12,6 +12,7 @@
 //   = 0                      the exit status
 
 import Foundation
+import TestKit
 import Wire
 
 struct Transcript: CustomStringConvertible {

@@ -2,11 +2,12 @@
 
 import Foundation
 import Testing
+import TestKit
 
 struct AnswerTests {
     private func answered(_ variation: String) throws -> Seen {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         return try simulator.generate(act: #"{"answer":\#(variation)}"#)
     }
 
@@ -24,8 +25,8 @@ struct AnswerTests {
     }
 
     @Test func the25ModelGivesNoSignatures() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.generate(model: "gemini-2.5-flash-image")
         #expect(seen.parts.map { $0.keys.sorted() } == [["inlineData"]])
     }

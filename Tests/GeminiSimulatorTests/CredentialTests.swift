@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TestKit
 
 struct CredentialTests {
     @Test(
@@ -32,16 +33,16 @@ struct CredentialTests {
     func exactlyOneRightCredentialIsTaken(_ headers: [String], _ query: String, _ status: Int, _ message: String?)
         throws
     {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.send(simulator.url + "/models" + query, headers: headers)
         #expect(seen.status == status)
         #expect(seen.errorMessage == message)
     }
 
     @Test func severalKeysCanBeValid() throws {
-        let simulator = try RunningSimulator("--key", "one", "--key", "two")
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(["--key", "one", "--key", "two"], key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let statuses = try ["one", "two", "simulator-key"].map {
             try simulator.send(simulator.url + "/models", headers: ["x-goog-api-key: \($0)"]).status
         }
@@ -49,12 +50,12 @@ struct CredentialTests {
     }
 
     @Test func theRecordNeverHoldsAKey() throws {
-        let simulator = try RunningSimulator("--key", "hidden-key")
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: "hidden-key")
+        defer { #expect(simulator.stop() == 0) }
         _ = try simulator.send(simulator.url + "/models?key=hidden-key", headers: ["x-goog-api-key: other-secret"])
         _ = try simulator.send(simulator.url + "/models", headers: ["authorization: Bearer hidden-key"])
         let record = try simulator.send(simulator.control + "/requests", headers: []).text
         #expect(!record.contains("hidden-key") && !record.contains("other-secret"))
-        #expect(try simulator.requests().map { $0["credential"] as? String } == ["several", "bearer"])
+        #expect(try simulator.records().map { $0["credential"] as? String } == ["several", "bearer"])
     }
 }

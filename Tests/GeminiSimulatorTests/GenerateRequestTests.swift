@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TestKit
 
 struct GenerateRequestTests {
     private static let contents = #""contents":[{"parts":[{"text":"a cat"}]}]"#
@@ -87,8 +88,8 @@ struct GenerateRequestTests {
     ]
 
     @Test func whatTheAPIRefusesIsRefusedInItsWords() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         for (model, body, status, message) in Self.refused {
             let seen = try simulator.send("\(simulator.url)/models/\(model):generateContent", body: body)
             #expect(seen.status == status, "\(body)")
@@ -97,8 +98,8 @@ struct GenerateRequestTests {
     }
 
     @Test func anUnknownNameIsNamedInTheDetails() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.generate(config: #"{"colour":1}"#)
         #expect(
             seen.text == """
@@ -125,8 +126,8 @@ struct GenerateRequestTests {
     }
 
     @Test func snakeCaseIsTakenAsCamelCaseIs() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.send(
             simulator.url.replacing("/v1beta", with: "/v1") + "/models/gemini-3.1-flash-image:generateContent",
             body: #"{"contents":{"parts":{"text":"x"}},"generation_config":{"response_modalities":["Image"],"#
@@ -135,16 +136,16 @@ struct GenerateRequestTests {
     }
 
     @Test func anUnknownPathIsAPageAndNoJSON() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.send(simulator.url + "/nowhere")
         #expect(seen.status == 404)
         #expect(seen.headers["content-type"] == "text/html; charset=UTF-8")
     }
 
     @Test func aModelTurnWithoutItsSignatureIsRefusedWhereTheModelDemandsIt() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let image = try #require(try simulator.generate(act: "{}").images.first).base64EncodedString()
         let body = #"""
             {"contents":[{"role":"user","parts":[{"text":"a"}]},{"role":"model","parts":[{"inlineData":{"mimeType":

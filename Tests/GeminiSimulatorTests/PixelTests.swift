@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TestKit
 
 struct PixelTests {
     /// Ratio and pixels at 1K of the Gemini 3 family; 2K and 4K are its multiples.
@@ -31,8 +32,8 @@ struct PixelTests {
         ("gemini-nano-banana-2.1", "jpeg", 14, ["1K", "2K", "4K"]),
     ])
     func everyPictureHasThePixelsOfItsModel(_ model: String, _ type: String, _ ratios: Int, _ sizes: [String]) throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         for size in sizes {
             let factor = size == "4K" ? 4 : size == "2K" ? 2 : 1
             let table = model.contains("2.5") ? Self.of25 : size == "512" ? Self.at512 : Self.family3
@@ -49,10 +50,10 @@ struct PixelTests {
     }
 
     @Test func aPictureFollowsFromPromptAndSeedAlone() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
-        let other = try RunningSimulator()
-        defer { other.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
+        let other = try RunningSimulator(key: nil)
+        defer { #expect(other.stop() == 0) }
         func image(_ simulator: RunningSimulator, _ prompt: String, seed: Int) throws -> Data? {
             try simulator.generate(prompt, config: #"{"seed":\#(seed),"imageConfig":{"imageSize":"512"}}"#).images.first
         }
@@ -63,8 +64,8 @@ struct PixelTests {
     }
 
     @Test func anImageIsAboutAsLargeAsARealOne() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let config = #"{"imageConfig":{"imageSize":"1K"}}"#
         let bytes = try #require(try simulator.generate("x", config: config).images.first).count
         #expect((1_200_000...2_000_000).contains(bytes))

@@ -2,11 +2,12 @@
 
 import Foundation
 import Testing
+import TestKit
 
 struct RecorderTests {
     @Test func theFirstRuleThatMatchesActsAsOftenAsItSays() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let added = try simulator.rule(
             """
             [{"match":{"prompt":"dog"},"times":2,"do":{"status":503,"body":"dog"}},
@@ -15,14 +16,14 @@ struct RecorderTests {
         #expect(added.json["rules"] as? [Int] == [1, 2])
         let texts = try ["a dog", "a dog", "a dog"].map { try simulator.generate($0, model: "gemini-3-pro-image").text }
         #expect(texts == ["dog", "dog", "pro"])
-        #expect(try simulator.requests().map { $0["rule"] as? Int } == [1, 1, 2])
+        #expect(try simulator.records().map { $0["rule"] as? Int } == [1, 1, 2])
         _ = try simulator.send(simulator.control + "/rules", curl: ["-X", "DELETE"])
         #expect(try simulator.generate("a dog", model: "gemini-3-pro-image").status == 200)
     }
 
     @Test func aRequestIsRecordedWithoutItsImages() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         // Longer than what is kept of a string, so that it is hashed as it passes.
         let image = Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) + Data(repeating: 0xFB, count: 1_500_000)
         let standard = image.base64EncodedString()
@@ -35,7 +36,7 @@ struct RecorderTests {
             let seen = try simulator.send(
                 simulator.url + "/models/gemini-3.1-flash-image:generateContent", body: body)
             #expect(seen.status == 200, "\(seen.errorMessage ?? "")")
-            let record = try #require(try simulator.requests().last)
+            let record = try #require(try simulator.records().last)
             #expect(record["bodyBytes"] as? Int == body.utf8.count)
             let contents = (record["body"] as? [String: Any])?["contents"] as? [NSDictionary]
             #expect(
@@ -56,8 +57,8 @@ struct RecorderTests {
     }
 
     @Test func aBodyOver100MegabytesIsRefusedWithAPage() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let long = String(repeating: "A", count: 101 * 1024 * 1024)
         let seen = try simulator.send(
             simulator.url + "/models/gemini-3.1-flash-image:generateContent",
@@ -67,28 +68,26 @@ struct RecorderTests {
     }
 
     @Test func oneConnectionCarriesManyRequestsAndIsCountedOnce() throws {
-        let simulator = try RunningSimulator()
-        defer { simulator.stop() }
+        let simulator = try RunningSimulator(key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let url = simulator.url + "/models"
         _ = try simulator.send(url, curl: [url, url])
-        let records = try simulator.requests()
+        let records = try simulator.records()
         #expect(records.map { $0["number"] as? Int } == [1, 2, 3])
         #expect(Set(records.compactMap { $0["connection"] as? Int }).count == 1)
         _ = try simulator.send(simulator.control + "/requests", curl: ["-X", "DELETE"])
-        #expect(try simulator.requests().isEmpty)
+        #expect(try simulator.records().isEmpty)
         let statistics = try simulator.send(simulator.control + "/stats").json
         #expect(statistics["requests"] as? Int == 3)
         #expect(statistics["inFlight"] as? Int == 0)
     }
 
     @Test func recordedBodiesAreSentAsTheyAreToThoseWithAKey() throws {
-        let directory = FileManager.default.temporaryDirectory.appending(path: "recorded-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: directory) }
+        let directory = try TemporaryDirectory()
         let body = Data((0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 31) })
-        try body.write(to: directory.appending(path: "gemini-3.1-flash-image.json"))
-        let simulator = try RunningSimulator("--recorded", directory.path)
-        defer { simulator.stop() }
+        try body.write(to: URL(filePath: directory.file("gemini-3.1-flash-image.json")))
+        let simulator = try RunningSimulator(["--recorded", directory.path], key: nil)
+        defer { #expect(simulator.stop() == 0) }
         let seen = try simulator.generate()
         #expect(seen.body == body)
         #expect(seen.headers["content-length"] == "3000000")

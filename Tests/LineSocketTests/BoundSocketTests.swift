@@ -2,6 +2,7 @@ import CAncillary
 import Foundation
 import LineSocket
 import Testing
+import TestKit
 
 struct BoundSocketTests {
     private let directory: TemporaryDirectory

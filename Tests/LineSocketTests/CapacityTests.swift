@@ -5,6 +5,7 @@ import Foundation
 import LineSocket
 import Synchronization
 import Testing
+import TestKit
 
 struct CapacityTests {
     @Test func aServerWithoutDescriptorsRefusesAndThenServesAgain() async throws {
@@ -19,7 +20,7 @@ struct CapacityTests {
                 await connection.send(OutboundLine(line.bytes))
             }) { running in
                 let result = try await onOwnThread {
-                    try python(
+                    try ChildProcess.python(
                         """
                         import socket, sys
                         def connect(): s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); return s
@@ -58,7 +59,7 @@ struct CapacityTests {
             }) { running in
                 let before = try residentBytes()
                 async let answer = onOwnThread {
-                    try python(
+                    try ChildProcess.python(
                         """
                         import resource, socket, sys
                         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

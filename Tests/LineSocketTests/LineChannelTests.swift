@@ -2,6 +2,7 @@ import CAncillary
 import Foundation
 import LineSocket
 import Testing
+import TestKit
 
 struct LineChannelTests {
     @Test func eachWayOfNotConnectingIsToldApart() throws {

@@ -2,6 +2,7 @@ import CAncillary
 import Foundation
 import LineSocket
 import Testing
+import TestKit
 
 struct PeerTests {
     @Test func thePeerOfAPairIsThisProcess() throws {
@@ -28,7 +29,7 @@ struct PeerTests {
         let own = "/tmp/ls-\(UInt32.random(in: 0 ... .max));uid=0;"
         let answer = try await withServer(mode: 0o666, Self.describe) { running in
             try await onOwnThread {
-                try python(Self.asAnotherUser, running.path, own, "4000000000", "23456", "100,200")
+                try ChildProcess.python(Self.asAnotherUser, running.path, own, "4000000000", "23456", "100,200")
             }
         }
         #expect(answer == "4000000000 23456 [100, 200] api\n")
@@ -39,7 +40,7 @@ struct PeerTests {
         let groups = (1...300).map { UInt32($0 + 5_000) }
         let answer = try await withServer(mode: 0o666, Self.describe) { running in
             try await onOwnThread {
-                try python(
+                try ChildProcess.python(
                     Self.asAnotherUser, running.path, "", "12345", "23456",
                     groups.map(String.init).joined(separator: ","))
             }
@@ -51,7 +52,7 @@ struct PeerTests {
     func nobodyIsClosedWithoutAWord() async throws {
         try await withServer(mode: 0o666, Self.describe) { running in
             let answer = try await onOwnThread {
-                try python(Self.asAnotherUser, running.path, "", "65534", "65534", "65534")
+                try ChildProcess.python(Self.asAnotherUser, running.path, "", "65534", "65534", "65534")
             }
             #expect(answer == "")
             #expect(await running.server.counters.unidentified == 1)
@@ -81,18 +82,4 @@ struct PeerTests {
         except (BrokenPipeError, ConnectionResetError):
             pass
         """
-}
-
-/// Runs a Python program to its end; what it printed.
-func python(_ program: String, _ arguments: String...) throws -> String {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", program] + arguments
-    let output = Pipe()
-    process.standardOutput = output
-    try process.run()
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    guard process.terminationStatus == 0 else { throw SystemError("python3", process.terminationStatus) }
-    return String(decoding: text, as: UTF8.self)
 }

@@ -5,6 +5,7 @@ import Dispatch
 import Foundation
 import LineSocket
 import Synchronization
+import TestKit
 
 struct RunningServer: Sendable {
     let server: LineServer
@@ -53,20 +54,6 @@ func withServer<Value: Sendable>(
 
 @Sendable func echo(_ line: Line, _ connection: LineConnection) async {
     await connection.send(OutboundLine(line.bytes))
-}
-
-final class TemporaryDirectory: Sendable {
-    let path: String
-
-    init(mode: Int = 0o700) throws {
-        path = "/tmp/ls-\(UInt32.random(in: 0 ... .max))"
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: mode])
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
 }
 
 /// Opens once, for as many as wait.

@@ -1,16 +1,15 @@
 import Foundation
 import Testing
+import TestKit
 
 /// What the linker put into the command; the build's own check of imports does not see what an import brings along.
 @Suite struct LinkTests {
-    /// The command that this build made, beside the program that runs the tests.
-    private static let command = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        .appending(path: "darkroom").path
+    private static let command = BuiltProduct.path(of: "darkroom")
 
     @Test func theCommandLoadsNothingButTheStandardLibraryAndFoundationEssentials() throws {
         let outcome = try Tool("readelf").run(["--dynamic", "--wide", Self.command])
-        try #require(outcome.status == 0, "\(outcome.output)")
-        let libraries = outcome.output.split(separator: "\n").compactMap { line -> String? in
+        try #require(outcome.status == 0, "\(outcome)")
+        let libraries = outcome.standardOutput.split(separator: "\n").compactMap { line -> String? in
             guard line.contains("(NEEDED)"), let start = line.firstIndex(of: "["), let end = line.lastIndex(of: "]")
             else { return nil }
             return String(line[line.index(after: start)..<end])
@@ -26,8 +25,8 @@ import Testing
 
     @Test func theCommandHoldsNoNetworkStackAndNoDatabase() throws {
         let outcome = try Tool("nm").run(["--format=just-symbols", Self.command])
-        try #require(outcome.status == 0, "\(outcome.output)")
-        let symbols = outcome.output.split(separator: "\n")
+        try #require(outcome.status == 0, "\(outcome)")
+        let symbols = outcome.standardOutput.split(separator: "\n")
         // Its own symbols are there, so a stripped binary does not pass for a clean one.
         #expect(symbols.contains { $0.contains("s6Client") })
         let foreign = [

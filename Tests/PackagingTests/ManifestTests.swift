@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestKit
 
 /// Package.swift as SwiftPM understands it: each target with what it names.
 private struct Manifest: Sendable {
@@ -18,14 +19,12 @@ private struct Manifest: Sendable {
 
     init() throws {
         // A scratch path of its own: the test run holds the lock of the usual one.
-        let scratch = "/tmp/darkroom-manifest-\(UUID().uuidString)"
-        defer { try? FileManager.default.removeItem(atPath: scratch) }
+        let scratch = try TemporaryDirectory()
         let outcome = try Tool("swift").run([
-            "package", "--package-path", Repository.root.path, "--scratch-path", scratch, "dump-package",
+            "package", "--package-path", Repository.root.path, "--scratch-path", scratch.path, "dump-package",
         ])
-        try #require(outcome.status == 0, "\(outcome.output)")
-        let json = outcome.output.drop { $0 != "{" }
-        let dump = try JSONDecoder().decode(Dump.self, from: Data(json.utf8))
+        try #require(outcome.status == 0, "\(outcome)")
+        let dump = try JSONDecoder().decode(Dump.self, from: Data(outcome.standardOutput.utf8))
         for target in dump.targets {
             names.append(target.name)
             targets[target.name] = Target(isTest: target.type == "test", isSystem: target.type == "system")

@@ -2,6 +2,7 @@
 
 import Foundation
 import Testing
+import TestKit
 
 /// The repository's files.
 enum Repository {
@@ -34,27 +35,11 @@ struct Tool {
 
     var isInstalled: Bool { path != nil }
 
-    struct Outcome: Equatable {
-        let status: Int32
-        let output: String
-    }
-
     /// Runs the tool to its end.
-    ///
-    /// - Returns: Its exit status, and what it wrote on both streams together.
-    func run(_ arguments: [String]) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(filePath: try #require(path, "\(name) is not installed"))
-        process.arguments = arguments
-        // What steers the daemon, the command or the build must not steer a tool.
-        process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("DARKROOM_") }
-        process.standardInput = FileHandle.nullDevice
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = try pipe.fileHandleForReading.readToEnd() ?? Data()
-        process.waitUntilExit()
-        return Outcome(status: process.terminationStatus, output: String(decoding: output, as: UTF8.self))
+    func run(_ arguments: [String]) throws -> ChildProcess.Output {
+        try ChildProcess.run(
+            try #require(path, "\(name) is not installed"), arguments,
+            // What steers the daemon, the command or the build must not steer a tool.
+            environment: ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("DARKROOM_") })
     }
 }

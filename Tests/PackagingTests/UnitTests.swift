@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TestKit
 
 /// One unit file, as `Section.Key` to every value that it gives.
 struct Unit {
@@ -27,26 +28,22 @@ struct Unit {
 
     /// Copies of the units that name programs which exist: `verify` looks for them.
     private func withInstallableUnits<Result>(_ body: ([String]) throws -> Result) throws -> Result {
-        let directory = URL(filePath: "/tmp/darkroom-units-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: false)
-        defer { try? FileManager.default.removeItem(at: directory) }
+        let directory = try TemporaryDirectory()
         let names = ["darkroom.service", "darkroom.socket", "darkroom-admin.socket"]
         let paths = try names.map { name in
             let text = try Repository.text("systemd/\(name)")
                 .replacing("/usr/libexec/darkroomd", with: "/bin/true")
                 .replacing("/usr/bin/darkroom ", with: "/bin/true ")
-            let copy = directory.appending(path: name)
-            try text.write(to: copy, atomically: false, encoding: .utf8)
-            return copy.path
+            return try directory.write(name, text, mode: 0o644)
         }
-        return try body(paths)
+        return try withExtendedLifetime(directory) { try body(paths) }
     }
 
     @Test(.enabled(if: analyze.isInstalled, "systemd-analyze is not installed"))
     func systemdHasNothingToSayAboutTheUnits() throws {
         try withInstallableUnits { paths in
             let outcome = try Self.analyze.run(["verify", "--man=no"] + paths)
-            #expect(outcome == Tool.Outcome(status: 0, output: ""))
+            #expect(outcome == ChildProcess.Output(status: 0, standardOutput: "", standardError: ""))
         }
     }
 
@@ -55,8 +52,8 @@ struct Unit {
         try withInstallableUnits { paths in
             let service = try #require(paths.first)
             let outcome = try Self.analyze.run(["security", "--offline=true", "--threshold=14", "--no-pager", service])
-            #expect(outcome.status == 0, "\(outcome.output)")
-            #expect(outcome.output.contains("Overall exposure level for darkroom.service: 1."), "\(outcome.output)")
+            #expect(outcome.status == 0, "\(outcome)")
+            #expect(outcome.standardOutput.contains("Overall exposure level for darkroom.service: 1."), "\(outcome)")
         }
     }
 

@@ -5,36 +5,54 @@ package import Wire
 
 /// A running `gemini-simulator`.
 package final class RunningSimulator {
-    /// The only key it takes.
+    /// The only key it takes, unless another is given.
     package static let key = "AQ.canary-Zm9vYmFyYmF6cXV4-do-not-log"
 
+    /// The address of the API, as the daemon's `base_url`.
     package let url: String
+    /// The address of the control interface.
+    package let control: String
+    /// The authority's certificate as PEM; empty in plaintext.
     package let caFile: String
-    private let control: String
+    package let directory: TemporaryDirectory
     private let process: ChildProcess
-    private let directory: TemporaryDirectory
 
-    package init(_ options: [String] = []) throws {
-        directory = try TemporaryDirectory()
+    /// Starts a simulator and waits until it listens.
+    ///
+    /// - Parameters:
+    ///   - options: More options.
+    ///   - key: The key that it takes; its own default when absent.
+    ///   - directory: Where its authority is; the same again is the same authority.
+    /// - Throws: `NotReady`, with what the simulator said.
+    package init(
+        _ options: [String] = [], key: String? = RunningSimulator.key, directory: TemporaryDirectory? = nil
+    ) throws {
+        self.directory = try directory ?? TemporaryDirectory()
         process = try ChildProcess(
             BuiltProduct.path(of: "gemini-simulator"),
-            ["--listen", "127.0.0.1:0", "--tls-directory", directory.path, "--key", Self.key, "--exit-with-stdin"]
-                + options)
+            ["--listen", "127.0.0.1:0", "--tls-directory", self.directory.path, "--exit-with-stdin"]
+                + (key.map { ["--key", $0] } ?? []) + options)
         guard let line = process.readLine(),
             case .object(let ready) = try WireJSON.decode(JSONValue.self, from: Array(line.utf8)),
-            case .string(let url)? = ready["url"], case .string(let ca)? = ready["ca"],
-            case .string(let control)? = ready["control"]
+            case .string(let url)? = ready["url"], case .string(let control)? = ready["control"]
         else { throw NotReady(standardError: process.standardErrorSoFar) }
         self.url = url
         self.control = control
-        caFile = ca
+        caFile = if case .string(let path)? = ready["ca"] { path } else { "" }
     }
 
     package struct NotReady: Error { package let standardError: String }
 
-    deinit {
+    deinit { terminate() }
+
+    /// Ends it by ending its input; returns its exit status.
+    package func stop() -> Int32 { process.finish().status }
+
+    /// Ends it by SIGTERM; returns its exit status.
+    @discardableResult
+    package func terminate() -> Int32 {
         process.signal(SIGTERM)
-        _ = process.finish()
+        return process.finish().status
     }
 
     /// Adds a rule in the simulator's JSON: `{"match":{"prompt":"x"},"do":{"status":503}}`.

@@ -3,17 +3,17 @@
 import CAncillary
 import Dispatch
 import Glibc
-import LineSocket
+package import LineSocket
 import Synchronization
-import Wire
+package import Wire
 
 /// Listens at a path and plays one script for each connection, one after the other.
-final class ScriptedDaemon: Sendable {
-    struct Trouble: Error, CustomStringConvertible {
-        let description: String
+package final class ScriptedDaemon: Sendable {
+    package struct Trouble: Error, CustomStringConvertible {
+        package let description: String
     }
 
-    let path: String
+    package let path: String
     private let state = Mutex(State())
     private let ended = DispatchSemaphore(value: 0)
 
@@ -30,7 +30,7 @@ final class ScriptedDaemon: Sendable {
     ///   - path: Where; what is there goes.
     ///   - script: Called with each connection and its number, from 0; the connection is closed when it returns.
     /// - Throws: `Trouble` when the path cannot be bound.
-    init(_ path: String, _ script: @escaping @Sendable (ScriptedConnection, Int) throws -> Void) throws {
+    package init(_ path: String, _ script: @escaping @Sendable (ScriptedConnection, Int) throws -> Void) throws {
         self.path = path
         let listener = try Self.bind(path)
         guard listen(listener.rawValue, 16) == 0 else { throw Trouble(description: "listen: \(errno)") }
@@ -41,7 +41,7 @@ final class ScriptedDaemon: Sendable {
     }
 
     /// Makes the socket's node, with nobody listening on it.
-    static func bind(_ path: String) throws -> OwnedDescriptor {
+    package static func bind(_ path: String) throws -> OwnedDescriptor {
         unsafe unlink(path)
         let descriptor = ca_socket()
         guard descriptor >= 0 else { throw Trouble(description: "socket: \(descriptor)") }
@@ -52,17 +52,17 @@ final class ScriptedDaemon: Sendable {
     }
 
     /// Ends the serving and waits for it; the node stays, as after a crash.
-    func stop() {
+    package func stop() {
         state.withLock { $0.isStopped = true }
         ended.wait()
         ended.signal()
     }
 
     /// Every request so far, in order.
-    var requests: [ScriptedRequest] { state.withLock { $0.requests } }
+    package var requests: [ScriptedRequest] { state.withLock { $0.requests } }
 
     /// What went wrong in the scripts.
-    var trouble: [String] { state.withLock { $0.trouble } }
+    package var trouble: [String] { state.withLock { $0.trouble } }
 
     private func serve(
         _ listener: OwnedDescriptor, _ script: (ScriptedConnection, Int) throws -> Void
@@ -88,16 +88,16 @@ final class ScriptedDaemon: Sendable {
 }
 
 /// A request as the script sees it.
-struct ScriptedRequest: Sendable, Hashable {
-    let id: RequestID
-    let method: String
-    let params: JSONValue
+package struct ScriptedRequest: Sendable, Hashable {
+    package let id: RequestID
+    package let method: String
+    package let params: JSONValue
     /// The contents of the descriptors that came with it.
-    let attachments: [String]
+    package let attachments: [String]
 }
 
 /// The daemon's end of one connection.
-final class ScriptedConnection {
+package final class ScriptedConnection {
     private let channel: LineChannel
     private let record: (ScriptedRequest) -> Void
 
@@ -107,7 +107,7 @@ final class ScriptedConnection {
     }
 
     /// The next request; an error when none comes within half a minute.
-    func receive() throws -> ScriptedRequest {
+    package func receive() throws -> ScriptedRequest {
         guard let line = try channel.receive(until: .now + .seconds(30)) else {
             throw ScriptedDaemon.Trouble(description: "the client has closed")
         }
@@ -121,27 +121,27 @@ final class ScriptedConnection {
     }
 
     /// Waits until the client has gone.
-    func waitForEnd() throws {
+    package func waitForEnd() throws {
         while try channel.receive(until: .now + .seconds(30)) != nil {}
     }
 
-    func answer(_ request: ScriptedRequest, _ result: some Encodable, files: [String] = []) throws {
+    package func answer(_ request: ScriptedRequest, _ result: some Encodable, files: [String] = []) throws {
         try send(Answer.success(request.id, result), files: files)
     }
 
-    func fail(_ request: ScriptedRequest, _ error: WireError) throws {
+    package func fail(_ request: ScriptedRequest, _ error: WireError) throws {
         try send(Answer.failure(request.id, error))
     }
 
-    func notify(_ request: ScriptedRequest, _ event: JobEvent) throws { try send(event.line(for: request.id)) }
+    package func notify(_ request: ScriptedRequest, _ event: JobEvent) throws { try send(event.line(for: request.id)) }
 
     /// Sends a line as it is, with a descriptor for each file's content.
-    func send(_ line: [UInt8], files: [String] = []) throws {
+    package func send(_ line: [UInt8], files: [String] = []) throws {
         try channel.send(line, descriptors: try files.map(Self.open), until: .now + .seconds(30))
     }
 
     /// A file without a name that holds this text, at offset 0.
-    static func open(_ content: String) throws -> OwnedDescriptor {
+    package static func open(_ content: String) throws -> OwnedDescriptor {
         let descriptor = unsafe ca_memfd("scripted")
         guard descriptor >= 0 else { throw ScriptedDaemon.Trouble(description: "memfd: \(descriptor)") }
         let owned = OwnedDescriptor(taking: descriptor)
