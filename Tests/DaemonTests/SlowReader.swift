@@ -7,11 +7,13 @@ import TestKit
 
 /// A connection to a Unix socket of which nothing is read unless asked for.
 final class SlowReader {
+    struct Trouble: Error { let what: String }
+
     private let descriptor: Int32
 
     init(_ path: String) throws {
         descriptor = unsafe path.withCString { unsafe ca_connect($0, 10_000) }
-        guard descriptor >= 0 else { throw RawSocket.Trouble(what: "connect \(path): \(descriptor)") }
+        guard descriptor >= 0 else { throw Trouble(what: "connect \(path): \(descriptor)") }
     }
 
     deinit { Glibc.close(descriptor) }
@@ -32,7 +34,7 @@ final class SlowReader {
                 guard ca_wait_writable(descriptor, 2_000) == 1 else { return sent }
                 continue
             }
-            guard count > 0 else { throw RawSocket.Trouble(what: "send: \(count)") }
+            guard count > 0 else { throw Trouble(what: "send: \(count)") }
             sent += count
         }
         return sent
@@ -44,7 +46,7 @@ final class SlowReader {
         var descriptors = [Int32](repeating: -1, count: Int(CA_MAX_DESCRIPTORS))
         while true {
             guard ca_wait_readable(descriptor, 60_000) == 1 else {
-                throw RawSocket.Trouble(what: "no answer within a minute")
+                throw Trouble(what: "no answer within a minute")
             }
             let received = unsafe buffer.withUnsafeMutableBytes { bytes in
                 unsafe descriptors.withUnsafeMutableBufferPointer {
@@ -52,16 +54,34 @@ final class SlowReader {
                 }
             }
             if received.byte_count == -Int(EAGAIN) { continue }
-            guard received.byte_count >= 0 else { throw RawSocket.Trouble(what: "receive: \(received.byte_count)") }
+            guard received.byte_count >= 0 else { throw Trouble(what: "receive: \(received.byte_count)") }
             return received.byte_count == 0 ? nil : Array(buffer[..<received.byte_count])
         }
+    }
+
+    /// Reads to the end of the stream and tells how many lines came.
+    func receiveAll() throws -> Int {
+        var lineCount = 0
+        while let bytes = try receive(atMost: 262_144) {
+            var rest = bytes[...]
+            while let end = rest.firstIndex(of: 0x0A) {
+                lineCount += 1
+                rest = rest[(end + 1)...]
+            }
+        }
+        return lineCount
     }
 }
 
 extension RunningDaemon {
-    /// How many descriptors the daemon has open.
-    func openDescriptorCount() throws -> Int {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.pid)/fd").count
+    /// How many descriptors the daemon has open; with a path, only those of this file.
+    func openDescriptorCount(of path: String? = nil) throws -> Int {
+        let directory = "/proc/\(process.pid)/fd"
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+        guard let path else { return names.count }
+        return names.count {
+            (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(directory)/\($0)")) == path
+        }
     }
 
     /// The daemon's resident memory in bytes.
@@ -72,18 +92,18 @@ extension RunningDaemon {
             let kibibytes = line?.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap({
                 Int($0)
             })
-        else { throw RawSocket.Trouble(what: "there is no VmRSS in \(status)") }
+        else { throw SlowReader.Trouble(what: "there is no VmRSS in \(status)") }
         return kibibytes * 1024
     }
 
-    /// Calls the daemon until it has no more descriptors open than before.
+    /// Calls the daemon until it has no more descriptors open than it should.
     ///
-    /// It learns that a client has gone from an event of its own; each call here waits for its answer, so some of them
-    /// come after that. The calls use `socket`, whose descriptor is among those before.
-    func settles(to count: Int, calling socket: RawSocket) throws -> Bool {
+    /// It learns that a client has gone, and lets go of what came with a line, in events of their own; each call here
+    /// waits for its answer, so some of them come after that.
+    func settles(to count: Int, of path: String? = nil, calling socket: RawSocket) throws -> Bool {
         for id in 1_000..<6_000 {
             _ = try socket.call(id, "server.hello")
-            if try openDescriptorCount() <= count { return true }
+            if try openDescriptorCount(of: path) <= count { return true }
         }
         return false
     }
