@@ -107,9 +107,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]),
-        .target(name: "TestKit", dependencies: ["CAncillary", "Wire", "LineSocket", "Client"], path: "Tests/TestKit"),
+        .target(name: "TestKit", dependencies: ["CAncillary", "Wire", "LineSocket"], path: "Tests/TestKit"),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
-        .testTarget(name: "LineSocketTests", dependencies: ["CAncillary", "LineSocket"]),
+        .testTarget(name: "LineSocketTests", dependencies: ["TestKit", "CAncillary", "LineSocket"]),
         .testTarget(name: "ImageHeaderTests", dependencies: ["ImageHeader"]),
         .testTarget(name: "CBase64Tests", dependencies: ["CBase64"]),
         .testTarget(
@@ -129,7 +129,8 @@ let package = Package(
             resources: [.copy("Fixtures")]),
         .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
         .testTarget(
-            name: "StoreTests", dependencies: ["Wire", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
+            name: "StoreTests",
+            dependencies: ["TestKit", "Wire", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
         .testTarget(
             name: "EngineTests",
             dependencies: [
@@ -138,8 +139,8 @@ let package = Package(
             ]),
         .testTarget(
             name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
-        .testTarget(name: "ClientTests", dependencies: ["CAncillary", "Wire", "LineSocket", "Client"]),
-        .testTarget(name: "GeminiSimulatorTests", dependencies: ["GeminiSimulator"]),
+        .testTarget(name: "ClientTests", dependencies: ["TestKit", "Wire", "LineSocket", "Client"]),
+        .testTarget(name: "GeminiSimulatorTests", dependencies: ["TestKit", "GeminiSimulator"]),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
@@ -148,9 +149,9 @@ let package = Package(
             ]),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["CAncillary", "Wire", "LineSocket", "Client", "darkroom"],
+            dependencies: ["TestKit", "Wire", "darkroom"],
             exclude: ["Transcripts"]),
-        .testTarget(name: "PackagingTests", dependencies: []),
+        .testTarget(name: "PackagingTests", dependencies: ["TestKit"]),
     ]
 )
 
