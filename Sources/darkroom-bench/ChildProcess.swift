@@ -25,7 +25,13 @@ final class ChildProcess: Sendable {
     let pid: pid_t
     private let ending = Mutex<Ending?>(nil)
 
-    private static let running = Mutex<[pid_t]>([])
+    private struct Running {
+        var pids: [pid_t] = []
+        /// Set when the benchmark is told to stop: nothing is started any more.
+        var isClosed = false
+    }
+
+    private static let running = Mutex(Running())
 
     /// Starts a process with default signal handling, and nothing inherited but the standard streams named.
     ///
@@ -71,11 +77,14 @@ final class ChildProcess: Sendable {
         var argv = unsafe ([executable] + arguments).map { unsafe strdup($0) } + [nil]
         var envp = unsafe variables.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
         defer { unsafe (argv + envp).forEach { unsafe free($0) } }
-        var pid: pid_t = 0
-        let code = unsafe posix_spawn(&pid, executable, &actions, &attributes, &argv, &envp)
-        guard code == 0 else { throw BenchError("\(executable): \(unsafe String(cString: strerror(code)))") }
-        self.pid = pid
-        Self.running.withLock { $0.append(pid) }
+        pid = try Self.running.withLock { running in
+            guard !running.isClosed else { throw BenchError("\(executable) is not started any more") }
+            var pid: pid_t = 0
+            let code = unsafe posix_spawn(&pid, executable, &actions, &attributes, &argv, &envp)
+            guard code == 0 else { throw BenchError("\(executable): \(unsafe String(cString: strerror(code)))") }
+            running.pids.append(pid)
+            return pid
+        }
     }
 
     /// Waits for its end.
@@ -98,7 +107,10 @@ final class ChildProcess: Sendable {
 
     /// Ends what is still running, for the moment when the benchmark is told to stop.
     static func endAll() {
-        let pids = running.withLock { $0 }
+        let pids = running.withLock { running in
+            running.isClosed = true
+            return running.pids
+        }
         for pid in pids { kill(pid, SIGTERM) }
         for pid in pids {
             var patience = 2_000
@@ -117,7 +129,7 @@ final class ChildProcess: Sendable {
         var result: pid_t
         repeat { result = unsafe wait4(pid, &status, options, &usage) } while result < 0 && errno == EINTR
         guard result == pid else { return nil }
-        Self.running.withLock { $0.removeAll { $0 == pid } }
+        Self.running.withLock { $0.pids.removeAll { $0 == pid } }
         let signal = status & 0x7F
         ended = Ending(
             status: signal == 0 ? (status >> 8) & 0xFF : 128 + signal,
