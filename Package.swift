@@ -2,6 +2,24 @@
 
 import PackageDescription
 
+extension Target.Dependency {
+    static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let grdb = product(name: "GRDB", package: "GRDB.swift")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let nioConcurrencyHelpers = product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+    static let nioCore = product(name: "NIOCore", package: "swift-nio")
+    static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
+    static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
+    static let tomlKit = product(name: "TOMLKit", package: "TOMLKit")
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
+    static let x509 = product(name: "X509", package: "swift-certificates")
+}
+
 // A target may import only what stands above it in this list, and only what it names here. The build enforces it
 // (`--explicit-target-dependency-import-check error`); Tests/PackagingTests reads this file and the linked symbols too.
 
@@ -36,7 +54,7 @@ let package = Package(
         .target(name: "CBase64"),
         .target(
             name: "Systemd",
-            dependencies: ["CSystemd", .product(name: "Logging", package: "swift-log")]),
+            dependencies: ["CSystemd", .logging]),
         .target(name: "Wire"),
         .target(name: "LineSocket", dependencies: ["CAncillary"]),
         .target(name: "ImageHeader"),
@@ -45,13 +63,13 @@ let package = Package(
             name: "Gemini",
             dependencies: [
                 "ImageHeader", "CBase64",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                .asyncHTTPClient,
+                .nioCore,
+                .nioPosix,
+                .nioHTTP1,
+                .nioConcurrencyHelpers,
+                .nioSSL,
+                .crypto,
             ],
             resources: [.embedInCode("catalogue.json")]),
         .target(name: "Quota"),
@@ -59,53 +77,53 @@ let package = Package(
             name: "Store",
             dependencies: [
                 "Wire",
-                .product(name: "GRDB", package: "GRDB.swift"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                .grdb,
+                .crypto,
             ]),
         .target(
             name: "Engine",
             dependencies: [
                 "Wire", "Quota", "Store", "ImageHeader",
-                .product(name: "Logging", package: "swift-log"),
+                .logging,
             ]),
         .executableTarget(
             name: "darkroomd",
             dependencies: [
                 "CAncillary", "Systemd", "Wire", "LineSocket", "ImageHeader", "Gemini", "Quota", "Store", "Engine",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                .product(name: "TOMLKit", package: "TOMLKit"),
+                .argumentParser,
+                .logging,
+                .lifecycle,
+                .unixSignals,
+                .tomlKit,
             ]),
         .executableTarget(
             name: "darkroom",
             dependencies: [
                 "CAncillary", "Wire", "Client",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .argumentParser,
             ]),
         .executableTarget(
             name: "GeminiSimulator",
             dependencies: [
                 "CImageCodecs",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "X509", package: "swift-certificates"),
-                .product(name: "SwiftASN1", package: "swift-asn1"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                .argumentParser,
+                .nioCore,
+                .nioPosix,
+                .nioHTTP1,
+                .nioSSL,
+                .x509,
+                .swiftASN1,
+                .crypto,
             ],
             resources: [.embedInCode("fixtures.txt")]),
         .executableTarget(
             name: "darkroom-bench",
             dependencies: [
                 "CBase64", "Wire", "LineSocket",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .argumentParser,
+                .nioCore,
+                .nioPosix,
+                .nioSSL,
             ]),
         .target(name: "TestKit", dependencies: ["CAncillary", "Wire", "LineSocket"], path: "Tests/TestKit"),
         .testTarget(name: "WireTests", dependencies: ["Wire"]),
@@ -116,29 +134,29 @@ let package = Package(
             name: "GeminiTests",
             dependencies: [
                 "Gemini", "ImageHeader",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "X509", package: "swift-certificates"),
-                .product(name: "SwiftASN1", package: "swift-asn1"),
-                .product(name: "Crypto", package: "swift-crypto"),
+                .asyncHTTPClient,
+                .nioCore,
+                .nioPosix,
+                .nioHTTP1,
+                .nioConcurrencyHelpers,
+                .nioSSL,
+                .x509,
+                .swiftASN1,
+                .crypto,
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
         .testTarget(
             name: "StoreTests",
-            dependencies: ["TestKit", "Wire", "Store", .product(name: "GRDB", package: "GRDB.swift")]),
+            dependencies: ["TestKit", "Wire", "Store", .grdb]),
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Wire", "Quota", "Store", "Engine", .product(name: "Logging", package: "swift-log"),
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "Wire", "Quota", "Store", "Engine", .logging,
+                .grdb,
             ]),
         .testTarget(
-            name: "SystemdTests", dependencies: ["Systemd", .product(name: "Logging", package: "swift-log")]),
+            name: "SystemdTests", dependencies: ["Systemd", .logging]),
         .testTarget(name: "ClientTests", dependencies: ["TestKit", "Wire", "LineSocket", "Client"]),
         .testTarget(name: "GeminiSimulatorTests", dependencies: ["TestKit", "GeminiSimulator"]),
         .testTarget(
