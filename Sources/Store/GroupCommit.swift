@@ -69,9 +69,19 @@ final class GroupCommit: Sendable {
                 return group
             }
             guard !group.isEmpty else { return }
-            let failure = commit(group)
-            for entry in group { entry.committed(failure) }
+            settle(group)
         }
+    }
+
+    /// Commits a group; when SQLite undid all of it, each member by itself, so that one that does not fit or meets a
+    /// bad page spoils nobody else's.
+    private func settle(_ group: [Entry]) {
+        let failure = commit(group)
+        guard failure != nil, group.count > 1 else {
+            for entry in group { entry.committed(failure) }
+            return
+        }
+        for entry in group { entry.committed(commit([entry])) }
     }
 
     /// Commits a group; returns what spoilt all of it.
