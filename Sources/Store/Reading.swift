@@ -10,39 +10,6 @@ extension Store {
         try await read { try JobRecord.fetch(id, in: $0) }
     }
 
-    /// A page of jobs, newest first.
-    ///
-    /// - Parameters:
-    ///   - owner: Whose; nil is everybody's.
-    ///   - before: Jobs older than this one only.
-    ///   - state: In this state only.
-    ///   - label: With this label only.
-    ///   - limit: At most so many.
-    /// - Returns: At most `limit` jobs, each read whole but for its request.
-    /// - Throws: What SQLite says.
-    package func jobs(
-        of owner: UInt32?, before: JobID?, state: JobState?, label: String?, limit: Int
-    ) async throws(StoreError) -> [JobRecord] {
-        try await read { database in
-            var conditions: [String] = []
-            var arguments: [DatabaseValue] = []
-            func require(_ condition: String, _ value: DatabaseValue?) {
-                guard let value else { return }
-                conditions.append(condition)
-                arguments.append(value)
-            }
-            require("uid = ?", owner?.databaseValue)
-            require("state = ?", state?.rawValue.databaseValue)
-            require("label = ?", label?.databaseValue)
-            require("id < ?", before?.rawValue.databaseValue)
-            let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-            let statement = try database.cachedStatement(
-                sql: "SELECT \(JobRecord.columns) FROM job \(filter) ORDER BY id DESC LIMIT \(limit)")
-            let rows = try Row.fetchAll(statement, arguments: StatementArguments(arguments))
-            return try rows.map { try JobRecord($0, in: database) }
-        }
-    }
-
     /// Jobs that have not been sent yet, oldest first.
     package func openJobs() async throws(StoreError) -> [OpenJob] {
         try await read { database in
@@ -112,35 +79,35 @@ extension Store {
 
 extension JobRecord {
     static let columns = """
-        number, uid, id, state, route, project, label, model_asked, model_sent, model_answered, text, warnings,
+        number, uid, id, state, route, project, label, model_asked, model_sent, model_answered, warnings,
         requested_ratio, requested_size, cost_micros, cost_basis, attempts, queued_ms, upstream_ms, overhead_ms,
         created_ms, started_ms, ended_ms, error
         """
 
     static func fetch(_ id: JobID, in database: Database) throws -> JobRecord? {
-        let statement = try database.cachedStatement(sql: "SELECT \(columns) FROM job WHERE id = ?")
+        let statement = try database.cachedStatement(sql: "SELECT \(columns), text FROM job WHERE id = ?")
         return try Row.fetchOne(statement, arguments: [id.rawValue]).map { try JobRecord($0, in: database) }
     }
 
+    /// Reads a row of `columns`; after them may stand `text`, which lists leave out.
     init(_ row: Row, in database: Database) throws {
         let number: Int64 = row[0]
         var result = JobResult(
             job: JobID(rawValue: row[2]), state: try row.token(JobState.self, 3), route: row[4], project: row[5],
             label: row[6], model: JobModel(asked: row[7], sent: row[8], answered: row[9]),
-            requested: Requested(aspectRatio: row[12], imageSize: row[13]))
-        result.text = row[10]
-        result.warnings = try row.json([Warning].self, 11) ?? []
-        if let micros = row[14] as Int64?, let basis = row[15] as String? {
+            requested: Requested(aspectRatio: row[11], imageSize: row[12]))
+        result.warnings = try row.json([Warning].self, 10) ?? []
+        if let micros = row[13] as Int64?, let basis = row[14] as String? {
             result.cost = Cost(micros: micros, basis: Cost.Basis(rawValue: basis))
         }
-        result.attempts = row[16]
-        if let queued = row[17] as Double?, let upstream = row[18] as Double?, let overhead = row[19] as Double? {
+        result.attempts = row[15]
+        if let queued = row[16] as Double?, let upstream = row[17] as Double?, let overhead = row[18] as Double? {
             result.timing = Timing(queuedMs: queued, upstreamMs: upstream, overheadMs: overhead)
         }
-        result.createdAt = (row[20] as Int64?).map(Timestamp.init(milliseconds:))
-        result.startedAt = (row[21] as Int64?).map(Timestamp.init(milliseconds:))
-        result.endedAt = (row[22] as Int64?).map(Timestamp.init(milliseconds:))
-        if let error = try row.json(WireError.self, 23) {
+        result.createdAt = (row[19] as Int64?).map(Timestamp.init(milliseconds:))
+        result.startedAt = (row[20] as Int64?).map(Timestamp.init(milliseconds:))
+        result.endedAt = (row[21] as Int64?).map(Timestamp.init(milliseconds:))
+        if let error = try row.json(WireError.self, 22) {
             if result.state != .done { result.error = error }
             result.failed = try Self.errors(of: number, in: database)
         }
@@ -148,6 +115,7 @@ extension JobRecord {
             try result.addImages(of: number, in: database)
             result.usage = try Self.usage(of: number, in: database)
         }
+        if row.count > 23 { result.text = row[23] }
         self.init(owner: row[1], result: result)
     }
 

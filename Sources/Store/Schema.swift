@@ -32,7 +32,9 @@ enum Schema {
         CREATE INDEX job_of_uid ON job(uid, id);
         CREATE INDEX job_of_uid_in_state ON job(uid, state, id);
         CREATE INDEX job_in_state ON job(state, id);
-        CREATE INDEX job_labelled ON job(label, uid, id) WHERE label IS NOT NULL;
+        CREATE INDEX job_labelled ON job(label, id) WHERE label IS NOT NULL;
+        CREATE INDEX job_labelled_of_uid ON job(label, uid, id) WHERE label IS NOT NULL;
+        CREATE INDEX job_labelled_of_uid_in_state ON job(label, uid, state, id) WHERE label IS NOT NULL;
         CREATE INDEX job_open ON job(id) WHERE ended_ms IS NULL;
 
         CREATE TABLE call (
