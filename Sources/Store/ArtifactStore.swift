@@ -11,24 +11,43 @@ import Wire
 /// The artifact files of a state directory.
 package final class ArtifactStore: Sendable {
     let directory: StateDirectory
-    let durability: Durability
+    let fsync: Fsync
     /// Flushing blocks, so it has threads of its own.
     let flushing = DispatchQueue(label: "darkroom.artifacts.flushing", attributes: .concurrent)
-    let hashing = DispatchQueue(label: "darkroom.artifacts.hashing", attributes: .concurrent)
-    /// Held while a name comes or goes, so that the sweep never removes what was just kept.
-    private let naming = Mutex(())
+    /// As many serial queues as there are cores: more threads would only take turns.
+    private let hashing: [DispatchQueue]
+    private let opened = Atomic<Int>(0)
 
-    init(directory: StateDirectory, durability: Durability) {
+    fileprivate struct Names {
+        /// Files that were given a name in this run and whose row is not there yet; twice when two jobs made the same.
+        var open: [String: Int] = [:]
+        /// Rows that came during a sweep, which may have looked for them before.
+        var rowed: [String] = []
+        var isSweeping = false
+        /// Parents made in this run whose own name is not flushed.
+        var unflushedParents: Set<String> = []
+    }
+
+    private let names = Mutex(Names())
+
+    init(directory: StateDirectory, fsync: Fsync) {
         self.directory = directory
-        self.durability = durability
+        self.fsync = fsync
+        let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        hashing = (0..<cores).map { DispatchQueue(label: "darkroom.artifacts.hashing.\($0)") }
     }
 
     /// Opens a new file for an image that is about to arrive; it is gone again unless it is kept.
     package func makeTemporary() throws(StoreError) -> TemporaryArtifact {
+        let number = opened.wrappingAdd(1, ordering: .relaxed).newValue
+        return TemporaryArtifact(file: try makeFile(), hashing: hashing[abs(number % hashing.count)], store: self)
+    }
+
+    func makeFile() throws(StoreError) -> TemporaryFile {
         var generator = SystemRandomNumberGenerator()
         let path = directory.temporary + "/" + String(generator.next() as UInt64, radix: 16)
         let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT | O_EXCL, operation: "make a temporary file")
-        return TemporaryArtifact(file: file, path: path, store: self)
+        return TemporaryFile(file: file, path: path)
     }
 
     /// Opens a kept image for reading, at offset 0.
@@ -44,46 +63,65 @@ package final class ArtifactStore: Sendable {
         }
     }
 
-    func path(of sha256: String) -> String { "\(directory.artifacts)/\(sha256.prefix(2))/\(sha256)" }
+    func path(of sha256: String) -> String { "\(parent(of: sha256))/\(sha256)" }
+    func parent(of sha256: String) -> String { "\(directory.artifacts)/\(sha256.prefix(2))" }
 
-    /// Gives a flushed temporary file its name for good.
+    /// Keeps the sweep from a name, before a file gets it.
+    func spare(_ sha256: String) { names.withLock { $0.open[sha256, default: 0] += 1 } }
+
+    /// Takes note that rows name these files, so that the rows alone keep the sweep from them.
+    func rowed(_ digests: [String]) {
+        names.withLock { names in
+            if names.isSweeping { names.rowed += digests } else { names.forget(digests) }
+        }
+    }
+
+    /// Gives a flushed temporary file its name; `flushName` makes the name durable.
     func place(_ temporary: String, as sha256: String) throws(StoreError) {
-        let parent = "\(directory.artifacts)/\(sha256.prefix(2))"
-        try exclusively { () throws(StoreError) in
-            if try FileSystem.rename(temporary, to: path(of: sha256)) { return }
-            try FileSystem.makeDirectory(parent)
-            if durability == .full { try FileSystem.flushDirectory(directory.artifacts) }
-            guard try FileSystem.rename(temporary, to: path(of: sha256)) else { throw .failed("rename", ENOENT) }
-        }
-        if durability == .full { try FileSystem.flushDirectory(parent) }
+        if try FileSystem.rename(temporary, to: path(of: sha256)) { return }
+        names.withLock { _ = $0.unflushedParents.insert(parent(of: sha256)) }
+        try FileSystem.makeDirectory(parent(of: sha256))
+        guard try FileSystem.rename(temporary, to: path(of: sha256)) else { throw .failed("rename", ENOENT) }
     }
 
-    /// Every name below `artifacts/`.
-    func names() throws(StoreError) -> [String] {
-        var names: [String] = []
-        for parent in try FileSystem.names(in: directory.artifacts) {
-            names += try FileSystem.names(in: directory.artifacts + "/" + parent)
+    func flushName(of sha256: String) throws(StoreError) {
+        let parent = parent(of: sha256)
+        if names.withLock({ $0.unflushedParents.contains(parent) }) {
+            try fsync.directory(directory.artifacts)
+            names.withLock { _ = $0.unflushedParents.remove(parent) }
         }
-        return names
+        try fsync.directory(parent)
     }
 
+    func beginSweep() { names.withLock { $0.isSweeping = true } }
+
+    func endSweep() {
+        names.withLock { names in
+            names.isSweeping = false
+            names.forget(names.rowed)
+            names.rowed = []
+        }
+    }
+
+    /// Removes a file that no row names, unless this run gave it its name or it is too young.
     func remove(_ sha256: String, ifOlderThan time: Timestamp) -> Bool {
-        naming.withLock { _ in
-            guard let modified = FileSystem.modified(path(of: sha256)), modified < time.milliseconds else {
-                return false
-            }
+        names.withLock { names in
+            guard names.open[sha256] == nil, isOlder(sha256, than: time) else { return false }
             FileSystem.removeIfThere(path(of: sha256))
             return true
         }
     }
 
-    private func exclusively(_ body: () throws(StoreError) -> Void) throws(StoreError) {
-        let failure: StoreError? = naming.withLock { _ in
-            do throws(StoreError) {
-                try body()
-                return nil
-            } catch { return error }
+    func isOlder(_ sha256: String, than time: Timestamp) -> Bool {
+        FileSystem.modified(path(of: sha256)).map { $0 < time.milliseconds } ?? false
+    }
+}
+
+extension ArtifactStore.Names {
+    fileprivate mutating func forget(_ digests: [String]) {
+        for digest in digests {
+            guard let count = open[digest] else { continue }
+            open[digest] = count > 1 ? count - 1 : nil
         }
-        if let failure { throw failure }
     }
 }

@@ -54,9 +54,25 @@ package final class OpenFile: Sendable {
         return bytes
     }
 
-    func flush() throws(StoreError) {
-        while fsync(descriptor) != 0 {
-            guard errno == EINTR else { throw .failed("fsync", errno) }
+    /// Reads exactly so many bytes at an offset into an array, which is resized to hold them.
+    ///
+    /// - Parameters:
+    ///   - count: How many bytes.
+    ///   - offset: Where in the file.
+    ///   - buffer: Reused: its room is taken once.
+    /// - Throws: `.corrupt` when the file ends before.
+    func read(_ count: Int, at offset: Int64, into buffer: inout [UInt8]) throws(StoreError) {
+        if buffer.count > count { buffer.removeLast(buffer.count - count) }
+        if buffer.count < count { buffer.append(contentsOf: repeatElement(0, count: count - buffer.count)) }
+        var done = 0
+        while done < count {
+            let got = unsafe buffer.withUnsafeMutableBytes { bytes in
+                unsafe pread(descriptor, bytes.baseAddress?.advanced(by: done), count - done, Int(offset) + done)
+            }
+            if got < 0, errno == EINTR { continue }
+            guard got >= 0 else { throw .failed("read", errno) }
+            guard got > 0 else { throw .corrupt("a temporary file is too short") }
+            done += got
         }
     }
 }
@@ -66,10 +82,6 @@ enum FileSystem {
     static func makeDirectory(_ path: String) throws(StoreError) {
         guard unsafe mkdir(path, 0o700) != 0, errno != EEXIST else { return }
         throw .failed("make a directory", errno)
-    }
-
-    static func flushDirectory(_ path: String) throws(StoreError) {
-        try OpenFile(path: path, flags: O_RDONLY | O_DIRECTORY, operation: "open a directory").flush()
     }
 
     /// Renames; false when the target's directory is not there.
@@ -84,16 +96,19 @@ enum FileSystem {
         _ = unsafe unlink(path)
     }
 
-    /// Milliseconds since 1970 of the last change to a file's bytes, or nil when it is not there.
+    /// Milliseconds since 1970 of the last change to a file's bytes, or nil when no regular file is there.
     static func modified(_ path: String) -> Int64? {
         var status = stat()
-        guard unsafe lstat(path, &status) == 0 else { return nil }
+        guard unsafe lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
     }
 
-    /// The names in a directory, without `.` and `..`.
+    /// The names in a directory, without `.` and `..`; none when it is not there or no directory.
     static func names(in path: String) throws(StoreError) -> [String] {
-        guard let directory = unsafe opendir(path) else { throw .failed("list a directory", errno) }
+        guard let directory = unsafe opendir(path) else {
+            if errno == ENOENT || errno == ENOTDIR { return [] }
+            throw .failed("list a directory", errno)
+        }
         defer { unsafe closedir(directory) }
         var names: [String] = []
         while let entry = unsafe readdir(directory) {

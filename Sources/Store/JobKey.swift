@@ -62,11 +62,7 @@ struct JobKey {
         try database.cachedStatement(sql: "UPDATE call SET error = ? WHERE job = ? AND number = ?")
             .execute(arguments: [error, number, call.call])
         let charged = call.error.charged ?? .unknown
-        switch charged {
-        case .no: try close(holdOf: call.call, costMicros: 0, at: call.at, in: database)
-        case .yes: try close(holdOf: call.call, costMicros: call.costMicros, at: call.at, in: database)
-        case .unknown: break
-        }
+        try settle(call, charged, isOpen: transition == .lose, in: database)
         try database.cachedStatement(
             sql: """
                 UPDATE job SET error = ?1, cost_micros = CASE ?2
@@ -89,6 +85,33 @@ struct JobKey {
         return true
     }
 
+    /// Closes the hold of a call that brought no image, with a row of usage when it cost something.
+    ///
+    /// Only a call of unknown outcome keeps its hold, for somebody to decide about; one that has failed and may have
+    /// been charged is reckoned at once with all that was held.
+    private func settle(_ call: FailedCall, _ charged: Charged, isOpen: Bool, in database: Database) throws {
+        let held = try Int64.fetchOne(
+            try database.cachedStatement(sql: "SELECT held_micros FROM hold WHERE job = ? AND call = ?"),
+            arguments: [number, call.call])
+        let cost: Int64
+        switch charged {
+        case .no: return try close(holdOf: call.call, costMicros: 0, at: call.at, in: database)
+        case .unknown where isOpen: return
+        case .unknown: cost = held ?? 0
+        case .yes: cost = call.costMicros
+        }
+        try close(holdOf: call.call, costMicros: cost, at: call.at, in: database)
+        let basis = charged == .yes ? Cost.Basis.catalogue : .hold
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO usage (job, call, at_ms, uid, project, model, images, cost_micros, basis)
+                VALUES (?,?,?,?,?,?,0,?,?)
+                """
+        ).execute(arguments: [
+            number, call.call, call.at.milliseconds, origin.uid, project, model, cost, basis.rawValue,
+        ])
+    }
+
     /// Settles what a call cost and releases the rest of its hold.
     func close(holdOf call: Int, costMicros: Int64, at time: Timestamp, in database: Database) throws {
         try database.cachedStatement(
@@ -104,7 +127,8 @@ struct JobKey {
         _ event: AuditEvent, at time: Timestamp, by actor: Origin? = nil, details: String?, in database: Database
     ) throws {
         let entry = AuditEntry(
-            event, at: time.milliseconds, origin: actor ?? origin, job: id, project: project, model: model, details: details)
+            event, at: time.milliseconds, origin: actor ?? origin, job: id, project: project, model: model,
+            details: details)
         try AuditChain.append(entry, to: database)
     }
 }

@@ -59,7 +59,9 @@ extension Store {
         }
         let key = JobKey(
             id: job.id, number: number, origin: job.origin, project: job.project, model: job.model.sent)
-        let details = "{\"count\":\(job.callCount),\"holdMicros\":\(job.holdMicros * Int64(job.callCount))}"
+        let label = job.label.map { ",\"label\":" + String(decoding: WireJSON.encode($0), as: UTF8.self) } ?? ""
+        let held = job.holdMicros * Int64(job.callCount)
+        let details = "{\"count\":\(job.callCount),\"holdMicros\":\(held)\(label)}"
         try key.audit(.accepted, at: job.created, details: details, in: database)
         if isStarted { try key.audit(.sent, at: job.created, details: "{\"attempt\":1}", in: database) }
     }
@@ -93,13 +95,15 @@ extension Store {
 
     /// Keeps what a call brought: artifacts, usage, the hold settled, the call ended.
     package func finish(_ end: FinishedCall) async throws(StoreError) -> JobResult? {
-        try await commits.write { database in
+        let result: JobResult? = try await commits.write { database in
             guard let job = try JobKey.fetch(end.job, in: database),
                 try job.move(.finish, call: end.call, at: end.at, in: database)
             else { return nil }
             try job.keep(end, in: database)
             return try JobRecord.fetch(end.job, in: database)?.result
         }
+        if result != nil { artifacts.rowed(end.artifacts.map(\.entry.sha256)) }
+        return result
     }
 
     /// Ends a call without an image: `.fail` or `.lose` after it was sent, `.refuse` before, `.cancel` for somebody.

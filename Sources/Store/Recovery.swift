@@ -1,8 +1,7 @@
 // What the run before left: what was under way when it ended is of unknown outcome, and is never sent again by itself.
 
-package import Wire
-
 import GRDB
+import Wire
 
 enum Recovery {
     /// Ends every call that was under way as `unknown`, its hold kept; queued and waiting jobs stay as they are.
@@ -28,30 +27,5 @@ enum Recovery {
             lost.append(id)
         }
         return lost
-    }
-}
-
-extension Store {
-    /// Removes artifact files that no row names and that are older than a time: left by a run that was killed between
-    /// the file and its row.
-    ///
-    /// - Returns: How many were removed.
-    @concurrent
-    package func sweepArtifacts(olderThan time: Timestamp) async throws(StoreError) -> Int {
-        var removed = 0
-        for name in try artifacts.names() {
-            guard !Task.isCancelled else { break }
-            let isNamed = try await read { database in
-                try Bool.fetchOne(
-                    try database.cachedStatement(
-                        sql: """
-                            SELECT EXISTS (SELECT 1 FROM artifact WHERE sha256 = ?1)
-                              OR EXISTS (SELECT 1 FROM input WHERE sha256 = ?1)
-                            """),
-                    arguments: [name]) ?? true
-            }
-            if !isNamed, artifacts.remove(name, ifOlderThan: time) { removed += 1 }
-        }
-        return removed
     }
 }

@@ -22,12 +22,18 @@ package final class Store: Sendable {
     /// - Parameters:
     ///   - path: The directory; its parent has to be there.
     ///   - durability: `.full` but for one row of the benchmark.
+    ///   - fsync: How files and directories are flushed under `.full`; the database has its own.
     ///   - now: The time that is written into rows.
     /// - Throws: `.inUse`, `.newerSchema`, `.notDurable`, and whatever the disk says.
-    package init(path: String, durability: Durability = .full, now: Timestamp) throws(StoreError) {
+    package init(path: String, durability: Durability = .full, fsync: Fsync = .system, now: Timestamp)
+        throws(StoreError)
+    {
         directory = try StateDirectory(path: path)
         try directory.clearTemporary()
-        artifacts = ArtifactStore(directory: directory, durability: durability)
+        let fsync = durability == .full ? fsync : Fsync.none
+        // The names that were just made, and those that a run before made and did not live to flush.
+        for path in [directory.path, directory.artifacts] { try fsync.directory(path) }
+        artifacts = ArtifactStore(directory: directory, fsync: fsync)
         do {
             pool = try DatabasePool(path: directory.database, configuration: Self.configuration)
             try pool.writeWithoutTransaction { try Self.setDurability(durability, of: $0) }
@@ -74,13 +80,19 @@ package final class Store: Sendable {
     /// What may still be written to the state's file system, in bytes.
     package func diskFreeBytes() throws(StoreError) -> Int64 { try directory.freeBytes() }
 
+    /// Reads in a transaction; a cancelled caller is answered like any other, which GRDB's own `read` would not do.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(StoreError) -> Value {
-        do {
-            return try await pool.read(body)
-        } catch {
-            throw StoreError(error)
+        let outcome: Result<Value, StoreError> = await withCheckedContinuation { continuation in
+            pool.asyncRead { access in
+                do {
+                    continuation.resume(returning: .success(try body(try access.get())))
+                } catch {
+                    continuation.resume(returning: .failure(StoreError(error)))
+                }
+            }
         }
+        return try outcome.get()
     }
 }

@@ -5,6 +5,12 @@ import Crypto
 import Dispatch
 import Synchronization
 
+/// A file below `temporary/`.
+struct TemporaryFile: Sendable {
+    let file: OpenFile
+    let path: String
+}
+
 /// A file for the bytes of one image; removed when the last reference goes, unless it was kept.
 package final class TemporaryArtifact: Sendable {
     /// What a kept file is called and how large it is.
@@ -20,57 +26,63 @@ package final class TemporaryArtifact: Sendable {
     }
 
     private struct Progress {
+        var current: TemporaryFile
         var written: Int64 = 0
         /// How far hashing was asked to go at least.
         var hashed: Int64 = 0
         var isHashing = false
-        var isKept = false
+        /// How far keeping has come, so that a second try goes on from there.
+        var isSpoilt = false
+        var isSpared = false
+        var isPlaced = false
     }
 
     private struct Digest {
         var hasher = SHA256()
         var offset: Int64 = 0
+        /// Empty until the first piece and after the last.
+        var buffer: [UInt8] = []
     }
 
     /// Hashed behind the writer in pieces of this size; smaller images are hashed when they are kept.
-    private static let pieceBytes = 262_144
+    private static let pieceBytes: Int64 = 262_144
+    /// Read at once: small enough for a processor's second cache.
+    private static let bufferBytes = 65_536
 
-    private let file: OpenFile
-    private let path: String
     private let store: ArtifactStore
-    private let progress = Mutex(Progress())
+    private let hashing: DispatchQueue
+    private let progress: Mutex<Progress>
     private let digest = Mutex(Digest())
 
-    init(file: OpenFile, path: String, store: ArtifactStore) {
-        self.file = file
-        self.path = path
+    init(file: TemporaryFile, hashing: DispatchQueue, store: ArtifactStore) {
+        self.hashing = hashing
         self.store = store
+        progress = Mutex(Progress(current: file))
     }
 
     deinit {
-        if progress.withLock({ !$0.isKept }) { FileSystem.removeIfThere(path) }
+        let abandoned = progress.withLock { $0.isPlaced ? nil : $0.current.path }
+        if let abandoned { FileSystem.removeIfThere(abandoned) }
     }
 
     /// Bytes written so far.
     package var byteCount: Int { Int(progress.withLock { $0.written }) }
 
-    /// Appends bytes; from one thread at a time.
+    /// Appends bytes; from one thread at a time, and not once it is being kept.
     ///
     /// - Throws: `StoreError`.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
-        try unsafe file.write(bytes)
+        try unsafe progress.withLock { $0.current.file }.write(bytes)
         let count = Int64(bytes.count)
         let isDue = progress.withLock { progress in
             progress.written += count
-            guard !progress.isHashing, progress.written - progress.hashed >= Int64(Self.pieceBytes) else {
-                return false
-            }
+            guard !progress.isHashing, progress.written - progress.hashed >= Self.pieceBytes else { return false }
             progress.isHashing = true
             progress.hashed = progress.written
             return true
         }
         guard isDue else { return }
-        store.hashing.async {
+        hashing.async {
             // A failed read is met again by `keep`, which can tell it.
             _ = try? self.hashWritten()
             self.progress.withLock { $0.isHashing = false }
@@ -79,14 +91,13 @@ package final class TemporaryArtifact: Sendable {
 
     /// Hashes from where the hash stands to where the file ends now.
     private func hashWritten() throws(StoreError) {
-        let end = progress.withLock { $0.written }
+        let (end, file) = progress.withLock { ($0.written, $0.current.file) }
         let failure: StoreError? = digest.withLock { digest in
             do throws(StoreError) {
                 while digest.offset < end {
-                    let count = min(Self.pieceBytes, Int(end - digest.offset))
-                    let piece = try file.read(upTo: count, at: digest.offset)
-                    guard piece.count == count else { throw StoreError.corrupt("a temporary file is too short") }
-                    digest.hasher.update(data: piece)
+                    let count = min(Self.bufferBytes, Int(end - digest.offset))
+                    try file.read(count, at: digest.offset, into: &digest.buffer)
+                    unsafe digest.buffer.withUnsafeBytes { unsafe digest.hasher.update(bufferPointer: $0) }
                     digest.offset += Int64(count)
                 }
                 return nil
@@ -95,7 +106,11 @@ package final class TemporaryArtifact: Sendable {
         if let failure { throw failure }
     }
 
-    /// Flushes the file and gives it its name for good; on an error it is as if it had never been.
+    /// Flushes the file and gives it its name for good.
+    ///
+    /// - Returns: Its name and size, durable but for the row.
+    /// - Throws: `.corrupt` when the disk has lost bytes, which no second try brings back; otherwise this may be called
+    ///   again, and goes on from where it failed.
     package func keep() async throws(StoreError) -> Kept {
         let outcome: Result<Kept, StoreError> = await withCheckedContinuation { continuation in
             store.flushing.async {
@@ -111,12 +126,60 @@ package final class TemporaryArtifact: Sendable {
 
     private func keepNow() throws(StoreError) -> Kept {
         try hashWritten()
-        if store.durability == .full { try file.flush() }
         let sha256 = digest.withLock { digest in
-            digest.hasher.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+            digest.buffer = []
+            return digest.hasher.finalize().hexadecimal
         }
-        try store.place(path, as: sha256)
-        progress.withLock { $0.isKept = true }
+        if !progress.withLock({ $0.isPlaced }) {
+            try flush(sha256)
+            if !progress.withLock({ $0.isSpared }) {
+                store.spare(sha256)
+                progress.withLock { $0.isSpared = true }
+            }
+            try store.place(progress.withLock { $0.current.path }, as: sha256)
+            progress.withLock { $0.isPlaced = true }
+        }
+        try store.flushName(of: sha256)
         return Kept(sha256: sha256, bytes: byteCount)
     }
+
+    /// Flushes the bytes; those of a file that could not be flushed before, in a new file.
+    ///
+    /// Linux tells a failed write-back to one fsync alone: the pages count as clean from then on, and the next fsync
+    /// says 0 (https://lwn.net/Articles/752063/, read 2026-11-22).
+    private func flush(_ sha256: String) throws(StoreError) {
+        if progress.withLock({ $0.isSpoilt }) { try copy(sha256) }
+        do {
+            try store.fsync.file(progress.withLock { $0.current.file })
+        } catch {
+            progress.withLock { $0.isSpoilt = true }
+            throw error
+        }
+    }
+
+    /// Puts a copy in the place of the file, if it can still be read whole.
+    private func copy(_ sha256: String) throws(StoreError) {
+        let (old, written) = progress.withLock { ($0.current, $0.written) }
+        let new = try store.makeFile()
+        do {
+            var hasher = SHA256()
+            var buffer: [UInt8] = []
+            for offset in stride(from: 0, to: written, by: Self.bufferBytes) {
+                try old.file.read(min(Self.bufferBytes, Int(written - offset)), at: offset, into: &buffer)
+                try new.file.write(buffer)
+                unsafe buffer.withUnsafeBytes { unsafe hasher.update(bufferPointer: $0) }
+            }
+            guard hasher.finalize().hexadecimal == sha256 else { throw StoreError.corrupt("the disk lost an image") }
+        } catch {
+            FileSystem.removeIfThere(new.path)
+            throw StoreError(error)
+        }
+        progress.withLock { $0.current = new }
+        FileSystem.removeIfThere(old.path)
+    }
+}
+
+extension SHA256.Digest {
+    /// 64 lower-case hexadecimal digits.
+    fileprivate var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 }

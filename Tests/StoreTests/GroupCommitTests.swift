@@ -48,4 +48,40 @@ struct GroupCommitTests {
         #expect(try await task.value == .new)
         #expect(try await store.job(JobID(rawValue: "a"))?.result.state == .queued)
     }
+
+    @Test func oneThatMakesSqliteUndoTheWholeGroupFailsAlone() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        // As a full disk does: the transaction is gone, not the statement alone.
+        try state.edit { database in
+            try database.execute(
+                sql: """
+                    CREATE TRIGGER full BEFORE INSERT ON job WHEN NEW.label = 'huge'
+                    BEGIN SELECT RAISE(ROLLBACK, 'no room'); END
+                    """)
+        }
+        let outcomes = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<100 {
+                group.addTask {
+                    let job = newJob("job\(number)", label: number % 50 == 7 ? "huge" : nil)
+                    return (try? await store.admit(job, isStarted: false)) == .new
+                }
+            }
+            return await group.reduce(into: [Bool: Int]()) { $0[$1, default: 0] += 1 }
+        }
+        #expect(outcomes == [true: 98, false: 2])
+        #expect(try await store.openJobs().count == 98)
+        #expect(try await store.verifyAudit() == AuditVerdict(rows: 98, firstBroken: nil))
+    }
+
+    @Test func aCancelledReaderIsAnswered() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        _ = try await store.admit(newJob("a"), isStarted: false)
+        let task = Task {
+            unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
+            return try await store.job(JobID(rawValue: "a"))?.owner
+        }
+        #expect(try await task.value == 1000)
+    }
 }

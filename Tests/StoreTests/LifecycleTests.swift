@@ -70,17 +70,36 @@ struct LifecycleTests {
     }
 
     @Test(arguments: [
-        (Charged.no, "released", Int64(0), Int64(500)), (.yes, "settled", 200, 300), (.unknown, "held", 0, 0),
+        (Transition.fail, Charged.no, "released", Int64(0), Int64(500), nil), (.fail, .yes, "settled", 200, 300, 200),
+        (.fail, .unknown, "settled", 500, 0, 500), (.lose, .unknown, "held", 0, 0, nil),
     ])
-    func theHoldFollowsWhatWasCharged(charged: Charged, hold: String, settled: Int64, released: Int64) async throws {
+    func theHoldFollowsWhatWasCharged(
+        end: Transition, charged: Charged, hold: String, settled: Int64, released: Int64, used: Int64?
+    ) async throws {
         let state = try StateFixture()
         let store = try state.open()
         _ = try await store.admit(newJob("a"), isStarted: true)
-        _ = try await store.end(.fail, failure("a", .blocked, charged: charged, cost: 200))
+        _ = try await store.end(end, failure("a", .blocked, charged: charged, cost: 200))
         let row = try state.edit { database in
-            try Row.fetchOne(database, sql: "SELECT state, settled_micros, released_micros FROM hold")
+            try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT state, settled_micros, released_micros, (SELECT cost_micros FROM usage) AS used FROM hold
+                    """)
         }
-        #expect(row == ["state": hold, "settled_micros": settled, "released_micros": released])
+        #expect(row == ["state": hold, "settled_micros": settled, "released_micros": released, "used": used])
+    }
+
+    @Test func theLabelOfAJobIsInItsAuditRow() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        _ = try await store.admit(newJob("a", label: "a \"b\"\n"), isStarted: false)
+        _ = try await store.admit(newJob("b"), isStarted: false)
+        let details = try state.edit { try String.fetchAll($0, sql: "SELECT details FROM audit ORDER BY sequence") }
+        #expect(
+            details == [
+                #"{"count":1,"holdMicros":500,"label":"a \"b\"\n"}"#, #"{"count":1,"holdMicros":500}"#,
+            ])
     }
 
     @Test func theSameKeyIsTheSameJobAndAnotherRequestIsNot() async throws {
@@ -96,48 +115,5 @@ struct LifecycleTests {
                 == .existing(first, isSame: false))
         #expect(try await store.admit(newJob("d", origin: bob, key: "k"), isStarted: false) == .new)
         #expect(try await store.job(JobID(rawValue: "b")) == nil)
-    }
-
-    @Test func pagesAreNewestFirstAndMeetWithoutOverlap() async throws {
-        let state = try StateFixture()
-        let store = try state.open()
-        for number in 10..<20 {
-            _ = try await store.admit(newJob("a\(number)", label: number % 2 == 0 ? "even" : nil), isStarted: false)
-        }
-        _ = try await store.admit(newJob("a15x", origin: bob), isStarted: true)
-        func ids(_ owner: UInt32?, _ before: String?, _ state: JobState?, _ label: String?) async throws -> [String] {
-            try await store.jobs(
-                of: owner, before: before.map(JobID.init(rawValue:)), state: state, label: label, limit: 3
-            ).map { $0.result.job.rawValue }
-        }
-        #expect(try await ids(1000, nil, nil, nil) == ["a19", "a18", "a17"])
-        #expect(try await ids(1000, "a17", nil, nil) == ["a16", "a15", "a14"])
-        #expect(try await ids(1000, nil, .queued, "even") == ["a18", "a16", "a14"])
-        #expect(try await ids(1000, nil, .sent, nil) == [])
-        #expect(try await ids(nil, "a17", nil, nil) == ["a16", "a15x", "a15"])
-        #expect(try await ids(2000, nil, .sent, nil) == ["a15x"])
-    }
-
-    @Test func everyListReadsAnIndexInOrder() throws {
-        let state = try StateFixture()
-        _ = try state.open()
-        let filters = [
-            "", "WHERE id < 'x'", "WHERE uid = 1 AND id < 'x'", "WHERE uid = 1 AND state = 'done' AND id < 'x'",
-            "WHERE state = 'done' AND id < 'x'", "WHERE uid = 1 AND label = 'l' AND id < 'x'",
-        ]
-        for filter in filters {
-            let plan = try state.edit { database in
-                try Row.fetchAll(
-                    database, sql: "EXPLAIN QUERY PLAN SELECT text FROM job \(filter) ORDER BY id DESC LIMIT 3"
-                ).map { $0["detail"] as String }
-            }
-            #expect(plan.count == 1 && plan.allSatisfy { $0.contains("USING INDEX") }, "\(filter): \(plan)")
-        }
-        let open = try state.edit { database in
-            try Row.fetchAll(
-                database, sql: "EXPLAIN QUERY PLAN SELECT id, state FROM job WHERE ended_ms IS NULL ORDER BY id"
-            ).map { $0["detail"] as String }
-        }
-        #expect(open == ["SCAN job USING INDEX job_open"])
     }
 }

@@ -14,14 +14,21 @@ final class StateFixture: Sendable {
 
     init() throws { directory = try TemporaryDirectory() }
 
-    func open(at milliseconds: Int64 = 1000) throws -> Store {
-        try Store(path: path, now: Timestamp(milliseconds: milliseconds))
+    func open(at milliseconds: Int64 = 1000, fsync: Fsync = .system) throws -> Store {
+        try Store(path: path, fsync: fsync, now: Timestamp(milliseconds: milliseconds))
     }
 
     /// Reads or edits behind the store's back.
     func edit<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try DatabaseQueue(path: path + "/darkroom.sqlite").write(body)
     }
+}
+
+/// Keeps a file of these bytes; no row names it.
+func keep(_ bytes: [UInt8], in store: Store) async throws -> String {
+    let file = try store.artifacts.makeTemporary()
+    try unsafe bytes.withUnsafeBytes { try unsafe file.write($0) }
+    return try await file.keep().sha256
 }
 
 func time(_ milliseconds: Int64) -> Timestamp { Timestamp(milliseconds: milliseconds) }
