@@ -1,4 +1,4 @@
-// How a job comes in: checked, priced, held, written; and how those of the run before are taken up.
+// How a job comes in: checked, priced, held, written.
 
 import Logging
 import Synchronization
@@ -34,7 +34,11 @@ extension Engine {
         let ticket = Ticket(
             job: id, principal: principal.uid, project: project, model: plan.model.sent,
             class: params.priority == .bulk ? .bulk : .interactive)
-        let isStarted = try seat(ticket, deadline: deadline, now: now.milliseconds)
+        var live = LiveJob(
+            id: id, owner: principal.uid, ticket: ticket, deadline: deadline, params: params, plan: plan,
+            state: .queued, attempt: 0, isHandedOver: true, arrived: arrived, queued: arrived)
+        live.callersDue = params.wait ?? true ? 1 : 0
+        let isStarted = try seat(live, now: now.milliseconds)
         let row = NewJob(
             id: id, origin: principal.origin, priority: params.priority ?? .interactive, label: params.label,
             project: project, route: plan.route, model: plan.model, request: Self.canonical(params),
@@ -55,14 +59,10 @@ extension Engine {
                     .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
                     path: "idempotencyKey", job: existing)
             }
+            if params.wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
             return existing
         }
-        let isKept = params.prompt.utf8.count <= LiveJob.keptPromptBytes || isStarted
-        let live = LiveJob(
-            id: id, owner: principal.uid, ticket: ticket, deadline: deadline, params: isKept ? params : nil,
-            plan: plan, state: isStarted ? .sent : .queued, attempt: isStarted ? 1 : 0, isHandedOver: isStarted,
-            arrived: arrived, queued: clock.elapsed(), started: isStarted ? clock.elapsed() : nil)
-        if !enter(live) {
+        if !enter(id, isStarted: isStarted) {
             // Stopped between the slot and here: it was not sent, so its row says so again.
             do {
                 _ = try await store.requeue(id, call: 0, at: clock.now())
@@ -73,16 +73,27 @@ extension Engine {
         return id
     }
 
-    /// Takes a slot or a seat; true for a slot.
-    private func seat(_ ticket: Ticket<JobID>, deadline: Int64, now: Int64) throws(WireError) -> Bool {
+    /// Takes a slot or a seat, true for a slot; from here on nobody who learns the job's id misses it in memory.
+    private func seat(_ job: LiveJob, now: Int64) throws(WireError) -> Bool {
+        let ticket = job.ticket
         let outcome: Result<Bool, WireError> = state.withLock { state in
             guard state.phase == .new || state.phase == .running else {
                 return .failure(WireError(.stopping, "the daemon is stopping", hint: "ask again in a few seconds"))
             }
-            if let error = Self.gateError(ticket, deadline: deadline, now: now, in: state) { return .failure(error) }
+            if let error = Self.gateError(ticket, deadline: job.deadline, now: now, in: state) {
+                return .failure(error)
+            }
+            var job = job
             switch state.scheduler.admit(ticket, mayStart: state.phase == .running, now: now) {
-            case .start: return .success(true)
-            case .queue: return .success(false)
+            case .start:
+                job.state = .sent
+                job.attempt = 1
+                state.jobs[job.id] = job
+                return .success(true)
+            case .queue:
+                if let params = job.params, params.prompt.utf8.count > LiveJob.keptPromptBytes { job.params = nil }
+                state.jobs[job.id] = job
+                return .success(false)
             case .refused(let full):
                 let whose = full == .principal ? "your queue is full" : "the queue is full"
                 return .failure(WireError(.queueFull, whose, hint: "ask again when jobs have ended"))
@@ -108,6 +119,7 @@ extension Engine {
 
     private func giveBack(_ ticket: Ticket<JobID>, isStarted: Bool) {
         state.withLock { state in
+            state.jobs[ticket.job] = nil
             if isStarted {
                 state.scheduler.release(project: ticket.project)
             } else {
@@ -118,17 +130,28 @@ extension Engine {
     }
 
     /// Lets a durable job begin its way; false when it has a slot and the engine no longer drives jobs.
-    private func enter(_ job: LiveJob) -> Bool {
+    private func enter(_ id: JobID, isStarted: Bool) -> Bool {
         state.withLock { state in
-            state.jobs[job.id] = job
-            setAlarm(of: job.id, &state)
-            guard job.isHandedOver else {
-                state.scheduler.enqueue(job.id)
-                pump(&state)
+            // Gone when somebody who found it in a list has cancelled it; its seat went with it.
+            guard let job = state.jobs[id] else { return true }
+            let moment = clock.elapsed()
+            state.jobs[id]?.queued = moment
+            defer { setAlarm(of: id, &state) }
+            guard isStarted else {
+                state.jobs[id]?.isHandedOver = false
+                let now = clock.now().milliseconds
+                if let error = Self.gateError(job.ticket, deadline: job.deadline, now: now, in: state) {
+                    handOver(id, error, &state)
+                } else {
+                    state.scheduler.enqueue(id)
+                    pump(&state)
+                }
                 return true
             }
+            state.jobs[id]?.started = moment
             if submit(.drive(job.ticket, isStarted: true), &state) { return true }
-            state.jobs[job.id]?.isHandedOver = false
+            state.jobs[id]?.isHandedOver = false
+            state.jobs[id]?.state = .queued
             state.scheduler.release(project: job.ticket.project)
             return false
         }
@@ -153,47 +176,16 @@ extension Engine {
         return WireJSON.encode(params)
     }
 
-    /// Puts the jobs of the run before in line again.
-    func takeUp() async {
-        for id in store.lostAtStart {
-            logger.warning("the outcome of a job is unknown since the last run ended", metadata: ["job": "\(id)"])
-        }
-        let rows: [OpenJob]
-        do {
-            rows = try await store.openJobs()
-        } catch {
-            logger.error("queued jobs could not be taken up; they stay queued", metadata: ["error": "\(error)"])
-            return
-        }
-        let moment = clock.elapsed()
-        state.withLock { state in
-            for row in rows where state.jobs[row.id] == nil {
-                let ticket = Ticket(
-                    job: row.id, principal: row.uid, project: row.project, model: row.modelSent,
-                    class: row.priority == .bulk ? .bulk : .interactive)
-                let waited = Duration.milliseconds(max(0, clock.now().milliseconds - row.created.milliseconds))
-                state.jobs[row.id] = LiveJob(
-                    id: row.id, owner: row.uid, ticket: ticket, deadline: row.deadline.milliseconds, state: row.state,
-                    attempt: row.attempts, arrived: moment - waited, queued: moment - waited)
-                state.scheduler.seat(ticket)
-                state.scheduler.enqueue(row.id)
-                setAlarm(of: row.id, &state)
-            }
-        }
-    }
-
     /// What a job was asked for, read back from its row.
-    func reread(_ id: JobID) async throws(WireError) -> GenerateImage.Params {
-        let bytes: [UInt8]?
-        do {
-            bytes = try await store.request(of: id)
-        } catch {
-            throw WireError(error, charged: .no, job: id)
-        }
-        guard let bytes, let members = try? JSONDecoder().decode([String: JSONValue].self, from: Data(bytes)) else {
-            throw WireError(.corrupt("a request"), charged: .no, job: id)
-        }
+    func reread(_ id: JobID) async throws(StoreError) -> GenerateImage.Params {
+        guard let bytes = try await store.request(of: id),
+            let members = try? JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
+        else { throw .corrupt("a request") }
         var reader = ParamReader(members)
-        return try GenerateImage.Params(from: &reader)
+        do {
+            return try GenerateImage.Params(from: &reader)
+        } catch {
+            throw .corrupt("a request")
+        }
     }
 }

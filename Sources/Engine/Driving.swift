@@ -16,17 +16,26 @@ extension Engine {
         // Cancelled between its turn and here.
         guard let job = state.withLock({ $0.jobs[id] }) else { return freeSlot(of: ticket) }
         let order: CallOrder
-        do {
+        do throws(Unprepared) {
             order = try await prepare(job)
         } catch {
             freeSlot(of: ticket)
-            return await refuse(id, error)
+            switch error {
+            case .wait(let reason, let delay) where !isStarted:
+                return await pause(id, reason, delay: delay, gate: nil)
+            case .wait(let reason, _), .never(let reason):
+                return await endUnsent(id, reason, wasStarted: isStarted)
+            }
         }
         if !isStarted {
+            guard mayDepart(id) else {
+                freeSlot(of: ticket)
+                return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: false)
+            }
             do {
                 guard try await store.start(id, call: 0, at: clock.now()) else {
-                    // Cancelled or past its deadline meanwhile; whoever did it ends it.
-                    return freeSlot(of: ticket)
+                    freeSlot(of: ticket)
+                    return await reconcile(id)
                 }
             } catch {
                 logger.error("a job could not be marked as sent", metadata: ["job": "\(id)", "error": "\(error)"])
@@ -40,35 +49,83 @@ extension Engine {
                 announce(id, .sent, &state)
             }
         }
+        guard depart(id) else {
+            freeSlot(of: ticket)
+            return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: true)
+        }
         let begun = clock.elapsed()
         let outcome = await generators[ticket.project]?.generate(
             order, sink: { [store] in try store.artifacts.makeTemporary() },
             progress: { [weak self] in self?.progressed(id, $0) })
         let upstream = clock.elapsed() - begun
+        let postponement = postpone(id, outcome)
         freeSlot(of: ticket, measured: upstream, outcome: outcome)
-        await conclude(id, order, outcome, upstream: upstream)
+        await conclude(id, order, outcome, postponement, upstream: upstream)
+    }
+
+    /// Whether a job may still go out: its deadline has not come and nobody has cancelled it.
+    private func mayDepart(_ id: JobID) -> Bool { state.withLock { mayDepart(id, $0) } }
+
+    private func mayDepart(_ id: JobID, _ state: State) -> Bool {
+        guard let job = state.jobs[id], job.cancelAsked == nil else { return false }
+        return !job.hasMissedDeadline && job.deadline > clock.now().milliseconds
+    }
+
+    /// The last look before the first byte; when this is true the job counts as sent.
+    private func depart(_ id: JobID) -> Bool {
+        state.withLock { state in
+            guard mayDepart(id, state) else { return false }
+            state.jobs[id]?.isSent = true
+            return true
+        }
+    }
+
+    /// Ends a job that did not go out, at no charge; `wasStarted` when its row says `sent` all the same.
+    private func endUnsent(_ id: JobID, _ error: WireError, wasStarted: Bool) async {
+        if let origin = state.withLock({ $0.jobs[id]?.cancelAsked }) { return await endCancelled(id, by: origin) }
+        guard wasStarted else { return await refuse(id, error) }
+        await endRefused(id, error, upstream: .zero)
+    }
+
+    /// Why there is no order for a job.
+    private enum Unprepared: Error {
+        /// It may come: the store did not answer, or the key is missing since a restart.
+        case wait(WireError, Duration)
+        case never(WireError)
     }
 
     /// The order for a job: from memory, or read back and planned anew after a restart.
-    private func prepare(_ job: LiveJob) async throws(WireError) -> CallOrder {
+    private func prepare(_ job: LiveJob) async throws(Unprepared) -> CallOrder {
         let params: GenerateImage.Params
-        if let kept = job.params { params = kept } else { params = try await reread(job.id) }
+        do throws(StoreError) {
+            if let kept = job.params { params = kept } else { params = try await reread(job.id) }
+        } catch {
+            logger.error("a request could not be read back", metadata: ["job": "\(job.id)", "error": "\(error)"])
+            let crossed = WireError(error, charged: .no, job: job.id)
+            if case .corrupt = error { throw .never(crossed) }
+            throw .wait(crossed, .seconds(5))
+        }
         let plan: CallPlan
-        if let kept = job.plan {
-            plan = kept
-        } else {
-            guard let generator = generators[job.ticket.project] else {
-                throw WireError(
-                    .invalidConfiguration, "the project \(job.ticket.project) is no longer configured", charged: .no,
-                    job: job.id)
-            }
-            plan = try generator.plan(params)
+        do throws(WireError) {
+            if let kept = job.plan { plan = kept } else { plan = try replan(job, params) }
+        } catch {
+            if error.kind == .keyMissing { throw .wait(error, .seconds(30)) }
+            throw .never(error)
         }
         state.withLock { state in
             state.jobs[job.id]?.params = params
             state.jobs[job.id]?.plan = plan
         }
         return CallOrder(job: job.id, call: 0, params: params, plan: plan, timeout: plan.upstreamTimeout)
+    }
+
+    private func replan(_ job: LiveJob, _ params: GenerateImage.Params) throws(WireError) -> CallPlan {
+        guard let generator = generators[job.ticket.project] else {
+            throw WireError(
+                .invalidConfiguration, "the project \(job.ticket.project) is no longer configured", charged: .no,
+                job: job.id)
+        }
+        return try generator.plan(params)
     }
 
     private func freeSlot(of ticket: Ticket<JobID>, measured: Duration? = nil, outcome: CallOutcome? = nil) {
@@ -93,11 +150,15 @@ extension Engine {
         }
     }
 
-    private func conclude(_ id: JobID, _ order: CallOrder, _ outcome: CallOutcome?, upstream: Duration) async {
+    private func conclude(
+        _ id: JobID, _ order: CallOrder, _ outcome: CallOutcome?, _ postponement: Postponement?,
+        upstream: Duration
+    ) async {
         switch outcome {
         case .answered(let answer): await keep(answer, of: id, order, upstream: upstream)
-        case .refused(let error, let retryAfter, let scope):
-            await refused(id, error, retryAfter: retryAfter, scope: scope, upstream: upstream)
+        case .refused(let error, _, _):
+            guard let postponement else { return }
+            await refused(id, error, postponement, upstream: upstream)
         case .failed(let error): await fail(id, order, error, upstream: upstream)
         case .outcomeUnknown(var error):
             error.charged = .unknown
@@ -130,73 +191,5 @@ extension Engine {
             job: id, call: 0, at: clock.now(), error: error, costMicros: costMicros,
             timing: upstream.map { timing(of: id, upstream: $0) })
         await settle(id, error) { [store] () async throws(StoreError) in try await store.end(transition, call) }
-    }
-
-    /// Writes the end of a job, and again while the store fails: a paid result must not hang on one failed write.
-    ///
-    /// - Parameters:
-    ///   - id: The job.
-    ///   - error: What it ends with; nil when it has its image.
-    ///   - write: The transaction; nil from it means that somebody else ended the job.
-    func settle(
-        _ id: JobID, _ error: WireError?, _ write: @Sendable () async throws(StoreError) -> JobResult?
-    ) async {
-        for pause in [1, 5, 25, nil] as [Int64?] {
-            do {
-                let result = try await write()
-                if let result { return close(id, result) }
-                return await reconcile(id)
-            } catch {
-                logger.critical(
-                    "the end of a job could not be written", metadata: ["job": "\(id)", "error": "\(error)"])
-                guard let pause, !Task.isCancelled else {
-                    return await abandon(id, WireError(error, charged: error == .full ? .yes : .unknown, job: id))
-                }
-                let until = clock.now().milliseconds + pause * 1000
-                await clock.sleep(until: Timestamp(milliseconds: until))
-            }
-        }
-    }
-
-    /// Takes the row's word for a job that somebody else moved.
-    func reconcile(_ id: JobID) async {
-        do {
-            if let record = try await store.job(id) { close(id, record.result) }
-        } catch {
-            logger.error("a job could not be read", metadata: ["job": "\(id)", "error": "\(error)"])
-        }
-    }
-
-    /// Tells whoever waits for a job whose end could not be written; the row stays open and becomes `unknown` at the
-    /// next start.
-    private func abandon(_ id: JobID, _ error: WireError) async {
-        // Finished outside of the lock: the end of a stream calls back into the engine.
-        let job = state.withLock { $0.jobs.removeValue(forKey: id) }
-        for watcher in job?.watchers.values ?? [:].values { watcher.finish() }
-        for waiter in job?.waiters.values ?? [:].values { waiter.resume(returning: .interrupted(error)) }
-    }
-
-    /// Wakes whoever waits for a job that has ended.
-    func close(_ id: JobID, _ result: JobResult) {
-        guard result.state.isEnded else { return }
-        let job = state.withLock { state -> LiveJob? in
-            state.scheduler.withdraw(id)
-            return state.jobs.removeValue(forKey: id)
-        }
-        for watcher in job?.watchers.values ?? [:].values { watcher.finish() }
-        for waiter in job?.waiters.values ?? [:].values { waiter.resume(returning: .ended(result)) }
-    }
-
-    /// Where the time went until now.
-    func timing(of id: JobID, upstream: Duration) -> Timing {
-        let now = clock.elapsed()
-        guard let job = state.withLock({ $0.jobs[id] }) else {
-            return Timing(queuedMs: 0, upstreamMs: upstream.fractionalMilliseconds, overheadMs: 0)
-        }
-        let queued = max(.zero, (job.started ?? now) - job.queued)
-        let rest = max(.zero, now - job.arrived - queued - upstream)
-        return Timing(
-            queuedMs: queued.fractionalMilliseconds, upstreamMs: upstream.fractionalMilliseconds,
-            overheadMs: rest.fractionalMilliseconds)
     }
 }

@@ -36,6 +36,11 @@ package final class Engine: Sendable {
         enum Phase { case new, running, stopping, stopped }
 
         var phase = Phase.new
+        /// That `run()` is under way.
+        var isRunning = false
+        /// That the jobs of the run before are in memory, and who holds until they are.
+        var isTakenUp = false
+        var holders: [Int: CheckedContinuation<Void, Never>] = [:]
         var scheduler: Scheduler<JobID>
         var jobs: [JobID: LiveJob] = [:]
         var alarms = AlarmQueue()
@@ -97,40 +102,56 @@ package final class Engine: Sendable {
 
     /// Takes up what the run before left and works until `stop`, or until the task is cancelled.
     package func run() async {
-        await takeUp()
-        state.withLock { state in
-            if state.phase == .new { state.phase = .running }
-        }
+        state.withLock { $0.isRunning = true }
         let sweepBefore = clock.now()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepTime() }
-            group.addTask { await self.sweep(before: sweepBefore) }
-            pump()
+            group.addTask {
+                await self.takeUp()
+                await self.sweep(before: sweepBefore)
+            }
             for await item in work { group.addTask { await self.perform(item) } }
+            state.withLock { $0.phase = .stopping }
             // Stopping: what is under way may finish until the drain ends, and is aborted then.
             if !Task.isCancelled { await drain() }
             group.cancelAll()
         }
-        state.withLock { $0.phase = .stopped }
+        leaveNobodyWaiting()
         ended.ring()
+    }
+
+    /// Answers whoever still waits when the run is over.
+    private func leaveNobodyWaiting() {
+        let (jobs, holders) = state.withLock { state in
+            let jobs = state.jobs
+            for id in jobs.keys {
+                state.jobs[id]?.waiters = [:]
+                state.jobs[id]?.watchers = [:]
+            }
+            state.phase = .stopped
+            state.isRunning = false
+            return (jobs, state.takeHolders())
+        }
+        for holder in holders { holder.resume() }
+        for (id, job) in jobs {
+            var error = Self.stoppingError(id)
+            if job.isSent { error.charged = .unknown }
+            for waiter in job.waiters.values { waiter.resume(returning: .interrupted(error)) }
+            for watcher in job.watchers.values { watcher.finish() }
+        }
     }
 
     /// Stops: nothing new is admitted or sent, whoever waits for an unsent job is told, what is sent may finish.
     ///
     /// - Parameter limit: How long it may take; then exchanges are aborted and end as `unknown`.
     package func stop(drain limit: Duration) async {
-        let (waiters, wasRunning) = state.withLock { state -> ([(CheckedContinuation<Wakeup, Never>, JobID)], Bool) in
-            let wasRunning = state.phase == .running
-            state.phase = .stopping
+        let (wasRunning, holders) = state.withLock { state in
+            if state.phase != .stopped { state.phase = .stopping }
             state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
-            var waiters: [(CheckedContinuation<Wakeup, Never>, JobID)] = []
-            for (id, job) in state.jobs where !job.isHandedOver {
-                waiters += job.waiters.values.map { ($0, id) }
-                state.jobs[id]?.waiters = [:]
-            }
-            return (waiters, wasRunning)
+            for (id, job) in state.jobs where !job.isHandedOver { interrupt(id, Self.stoppingError(id), &state) }
+            return (state.isRunning, state.takeHolders())
         }
-        for (waiter, id) in waiters { waiter.resume(returning: .interrupted(Self.stoppingError(id))) }
+        for holder in holders { holder.resume() }
         workInput.finish()
         if wasRunning { await ended.wait() }
     }
@@ -153,7 +174,6 @@ package final class Engine: Sendable {
     /// Hands work to `run()`; the count of it is what a drain waits for.
     ///
     /// - Returns: False when the engine no longer takes any.
-    @discardableResult
     func submit(_ item: Work, _ state: inout State) -> Bool {
         guard case .enqueued = workInput.yield(item) else { return false }
         state.tasksUnderWay += 1
@@ -173,14 +193,17 @@ package final class Engine: Sendable {
     }
 
     /// Gives free slots to whoever is next.
-    func pump() { state.withLock { pump(&$0) } }
-
     func pump(_ state: inout State) {
         guard state.phase == .running else { return }
         let now = clock.now().milliseconds
         while let ticket = state.scheduler.next(now: now) {
+            guard submit(.drive(ticket, isStarted: false), &state) else {
+                // The run was cancelled: the job stays what it is.
+                state.scheduler.release(project: ticket.project)
+                state.scheduler.seat(ticket)
+                return
+            }
             state.jobs[ticket.job]?.isHandedOver = true
-            submit(.drive(ticket, isStarted: false), &state)
         }
     }
 

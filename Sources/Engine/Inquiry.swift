@@ -39,17 +39,45 @@ extension Engine {
     /// A page of jobs, newest first: the principal's own, or everybody's for an admin.
     package func list(_ params: ListJobs.Params, for principal: Principal) async throws(WireError) -> ListJobs.Result {
         let limit = min(params.limit ?? 50, ListJobs.limit)
-        let records: [JobRecord]
-        do {
-            records = try await store.jobs(
-                of: principal.isAdmin ? nil : principal.uid, before: params.cursor.map(JobID.init(rawValue:)),
-                state: params.state, label: params.label, limit: limit + 1)
+        let found: [JobResult]
+        do throws(StoreError) {
+            found = try await jobs(params, for: principal, count: limit + 1)
         } catch {
             logger.error("jobs could not be listed", metadata: ["error": "\(error)"])
             throw WireError(error)
         }
-        let page = records.prefix(limit).map { asOfNow($0.result) }
-        return ListJobs.Result(jobs: page, cursor: records.count > limit ? page.last?.job.rawValue : nil)
+        let page = Array(found.prefix(limit))
+        return ListJobs.Result(jobs: page, cursor: found.count > limit ? page.last?.job.rawValue : nil)
+    }
+
+    /// The newest jobs as they stand now; what a row says of an open job is not all of its state.
+    private func jobs(
+        _ params: ListJobs.Params, for principal: Principal, count: Int
+    ) async throws(StoreError) -> [JobResult] {
+        let states: [JobState?] =
+            switch params.state {
+            case .sent, .receiving: [.sent]
+            case .queued, .waiting: [.queued, .waiting]
+            case nil, .done, .failed, .cancelled, .unknown: [params.state]
+            }
+        var found: [JobResult] = []
+        var before = params.cursor.map(JobID.init(rawValue:))
+        while true {
+            var rows: [JobResult] = []
+            for state in states {
+                rows += try await store.jobs(
+                    of: principal.isAdmin ? nil : principal.uid, before: before, state: state, label: params.label,
+                    limit: count
+                ).map(\.result)
+            }
+            // Of several lists together only the newest are known to be without a gap.
+            if states.count > 1 { rows.sort { $0.job.rawValue > $1.job.rawValue } }
+            rows = Array(rows.prefix(count))
+            found += rows.map(asOfNow).filter { params.state == nil || $0.state == params.state }
+            guard found.count < count, rows.count == count, let last = rows.last else { break }
+            before = last.job
+        }
+        return Array(found.prefix(count))
     }
 
     /// A kept image and its file, open for reading at offset 0.
@@ -88,11 +116,19 @@ extension Engine {
         }
     }
 
-    /// `receiving` is known in memory alone: after a crash it means what `sent` means, so no commit is spent on it.
+    /// The row with what is known in memory alone, as the job's events tell it.
+    ///
+    /// After a crash `receiving` means what `sent` means, and gates are gone, so no commit is spent on them.
     private func asOfNow(_ result: JobResult) -> JobResult {
-        guard result.state == .sent, state.withLock({ $0.jobs[result.job]?.state == .receiving }) else { return result }
+        guard !result.state.isEnded else { return result }
+        let now = clock.now().milliseconds
+        let standing = state.withLock { state in state.jobs[result.job]?.standing(state.scheduler, now: now) }
         var result = result
-        result.state = .receiving
+        switch (result.state, standing) {
+        case (.sent, .receiving?): result.state = .receiving
+        case (.queued, .waiting?), (.waiting, .queued?): result.state = standing ?? result.state
+        default: break
+        }
         return result
     }
 }

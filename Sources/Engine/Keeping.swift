@@ -7,58 +7,73 @@ import Wire
 
 extension Engine {
     func keep(_ answer: CallAnswer, of id: JobID, _ order: CallOrder, upstream: Duration) async {
-        guard answer.images.allSatisfy({ ImageType(rawValue: $0.mimeType) != nil && $0.width > 0 && $0.height > 0 })
-        else {
-            let error = WireError(
-                .upstreamInvalid, "what came as an image is none", hint: "ask again", charged: .yes)
-            return await fail(id, order, error, upstream: upstream)
-        }
-        guard let final = answer.images.firstIndex(where: { $0.kind == .final }) else {
+        guard answer.images.contains(where: { $0.kind == .final }) else {
             var error = WireError(.noImage, "upstream made no image", hint: "ask in other words", charged: .yes)
             error.finishReason = answer.finishReason
             error.text = answer.text
             return await fail(id, order, error, upstream: upstream)
         }
+        guard let final = answer.images.firstIndex(where: { $0.kind == .final && $0.isUsable }) else {
+            let error = WireError(
+                .upstreamInvalid, "what came as an image is none", hint: "ask again", charged: .yes)
+            return await fail(id, order, error, upstream: upstream)
+        }
+        let finalFile: TemporaryArtifact.Kept
+        do throws(StoreError) {
+            let file = Self.file(of: answer.images[final])
+            finalFile = try await insist(id, charged: .yes) { () async throws(StoreError) in try await file.keep() }
+        } catch {
+            return await fail(id, order, WireError(error, charged: .yes, job: id), upstream: upstream)
+        }
         var artifacts: [KeptArtifact] = []
         for (index, image) in answer.images.enumerated() {
-            guard let temporary = image.sink as? TemporaryArtifact else {
-                preconditionFailure("an image of an answer is not in a sink of the engine")
-            }
-            do {
-                let kept = try await keepFile(temporary, of: id)
-                let isExtra = image.kind == .final && index != final
-                artifacts.append(
-                    KeptArtifact(
-                        kind: isExtra ? .extra : image.kind,
-                        entry: ImageEntry(
-                            sha256: kept.sha256, mimeType: image.mimeType, width: image.width, height: image.height,
-                            bytes: kept.bytes)))
-            } catch {
-                return await fail(id, order, WireError(error, charged: .yes, job: id), upstream: upstream)
+            if index == final {
+                artifacts.append(image.kept(as: .final, finalFile))
+            } else if let file = await keepExtra(image, of: id) {
+                artifacts.append(image.kept(as: image.kind == .final ? .extra : image.kind, file))
             }
         }
+        let comparison = Comparison(
+            answer: answer, final: answer.images[final], plan: order.plan, keptCount: artifacts.count)
         let end = FinishedCall(
             job: id, call: order.call, at: clock.now(), artifacts: artifacts, text: answer.text,
             finishReason: answer.finishReason, modelAnswered: answer.modelAnswered,
-            warnings: Comparison(answer: answer, final: answer.images[final], plan: order.plan).warnings,
-            usage: answer.usage, costMicros: answer.costMicros ?? order.plan.expectedMicros,
+            warnings: comparison.warnings, usage: answer.usage,
+            costMicros: answer.costMicros ?? order.plan.expectedMicros,
             basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing(of: id, upstream: upstream))
         await settle(id, nil) { [store] () async throws(StoreError) in try await store.finish(end) }
     }
 
-    /// Keeps one file, and again while the disk fails.
-    private func keepFile(_ file: TemporaryArtifact, of id: JobID) async throws(StoreError) -> TemporaryArtifact.Kept {
-        for pause in [1, 5, 25] as [Int64] {
-            do throws(StoreError) {
-                return try await file.keep()
-            } catch {
-                logger.critical("a paid image could not be kept", metadata: ["job": "\(id)", "error": "\(error)"])
-                if Task.isCancelled { throw error }
-                let until = clock.now().milliseconds + pause * 1000
-                await clock.sleep(until: Timestamp(milliseconds: until))
-            }
+    /// Keeps a draft or a further image if it can be kept: the picture that was asked for does not wait for it.
+    private func keepExtra(_ image: AnswerImage, of id: JobID) async -> TemporaryArtifact.Kept? {
+        guard image.isUsable else { return nil }
+        do {
+            return try await Self.file(of: image).keep()
+        } catch {
+            logger.warning(
+                "a further image could not be kept, going on without it",
+                metadata: ["job": "\(id)", "error": "\(error)"])
+            return nil
         }
-        return try await file.keep()
+    }
+
+    private static func file(of image: AnswerImage) -> TemporaryArtifact {
+        guard let file = image.sink as? TemporaryArtifact else {
+            preconditionFailure("an image of an answer is not in a sink of the engine")
+        }
+        return file
+    }
+}
+
+extension AnswerImage {
+    /// That its bytes are an image of a kind that is known.
+    fileprivate var isUsable: Bool { ImageType(rawValue: mimeType) != nil && width > 0 && height > 0 }
+
+    fileprivate func kept(as kind: Kind, _ file: TemporaryArtifact.Kept) -> KeptArtifact {
+        KeptArtifact(
+            kind: kind,
+            entry: ImageEntry(
+                sha256: file.sha256, mimeType: mimeType, width: width, height: height, bytes: file.bytes))
     }
 }
 
@@ -67,6 +82,8 @@ struct Comparison {
     let answer: CallAnswer
     let final: AnswerImage
     let plan: CallPlan
+    /// Images of the answer that were kept, the final one included.
+    let keptCount: Int
 
     // Models round to multiples of 8 or 16 pixels: 1376 x 768 is Gemini's 16:9 (0.8 % off), 1584 x 672 its 21:9 (1 %).
     private static let ratioTolerance = 0.025
@@ -77,7 +94,9 @@ struct Comparison {
         var warnings: [Warning] = []
         let pixels = "\(final.width)x\(final.height)"
         if let expected = plan.expectedPixels {
-            let area = Double(final.width * final.height) / Double(expected.width * expected.height)
+            // In floating point: a header may claim sides whose product is no Int.
+            let area =
+                Double(final.width) * Double(final.height) / (Double(expected.width) * Double(expected.height))
             if abs(area - 1) > Self.sizeTolerance {
                 let size = plan.requested.imageSize.map { " for \($0)" } ?? ""
                 warnings.append(
@@ -97,13 +116,15 @@ struct Comparison {
         if let answered = answer.modelAnswered, answered != plan.model.sent {
             warnings.append(Warning(.modelDiffers, "upstream answered with \(answered), not \(plan.model.sent)"))
         }
-        let extra = answer.images.count - 1
-        if extra > 0 {
-            warnings.append(
-                Warning(
-                    .extraImages, extra == 1 ? "the answer had one image more" : "the answer had \(extra) images more"))
-        }
+        if answer.images.count > 1 { warnings.append(Warning(.extraImages, extraText)) }
         return warnings
+    }
+
+    private var extraText: String {
+        let extra = answer.images.count - 1
+        let text = extra == 1 ? "the answer had one image more" : "the answer had \(extra) images more"
+        let dropped = answer.images.count - keptCount
+        return dropped == 0 ? text : "\(text), of which \(dropped) could not be kept"
     }
 
     private var wantedRatio: (value: Double, name: String)? {

@@ -8,10 +8,28 @@ import Quota
 import Wire
 
 extension Engine {
-    func refused(
-        _ id: JobID, _ error: WireError, retryAfter: Duration?, scope: RefusalScope, upstream: Duration
-    ) async {
-        guard let job = state.withLock({ $0.jobs[id] }) else { return }
+    /// What a refusal means for the job and for those behind it.
+    struct Postponement: Sendable {
+        /// When it may be tried again, in milliseconds since 1970.
+        let until: Int64
+        /// The gate that was shut.
+        let gate: GateKey?
+        let mayRetry: Bool
+    }
+
+    /// Notes a refusal and shuts the gate for whom it concerns; nil for any other outcome.
+    ///
+    /// Called before the slot is given back: the next job must not run into the same refusal.
+    func postpone(_ id: JobID, _ outcome: CallOutcome?) -> Postponement? {
+        guard case .refused(let error, let retryAfter, let scope) = outcome else { return nil }
+        // A minute's quota is waited for as long as the deadline allows; it says nothing against the request.
+        let isGated = error.kind == .quotaMinute && scope != .call
+        let standing = state.withLock { state -> LiveJob? in
+            state.jobs[id]?.isSent = false
+            if !isGated { state.jobs[id]?.refusals += 1 }
+            return state.jobs[id]
+        }
+        guard let job = standing else { return nil }
         let now = clock.now().milliseconds
         // A second, then two, with half of it by chance either way, so that daemons that were refused together part.
         let backoff = Duration.milliseconds(Int64(1000 << min(job.attempt - 1, 4)) * .random(in: 50...150) / 100)
@@ -19,10 +37,16 @@ extension Engine {
         let until = error.resetsAt?.milliseconds ?? now + delay.milliseconds
         let key = Self.gateKey(scope, job.ticket)
         if let key, error.isRetryable { shut(key, Gate(until: until, reason: error.kind.rawValue), error) }
-        guard error.isRetryable, job.attempt < Self.attempts, until < job.deadline else {
+        let mayRetry = error.isRetryable && (isGated || job.refusals < Self.attempts) && until < job.deadline
+        return Postponement(until: until, gate: key, mayRetry: mayRetry)
+    }
+
+    /// Takes a refused job back into the queue, or ends it.
+    func refused(_ id: JobID, _ error: WireError, _ postponement: Postponement, upstream: Duration) async {
+        if let origin = state.withLock({ $0.jobs[id]?.cancelAsked }) { return await endCancelled(id, by: origin) }
+        let until = postponement.until
+        guard postponement.mayRetry else {
             var last = error
-            last.job = id
-            last.charged = .no
             if last.isRetryable, last.resetsAt == nil { last.resetsAt = Timestamp(milliseconds: until) }
             return await endRefused(id, last, upstream: upstream)
         }
@@ -34,20 +58,44 @@ extension Engine {
             logger.error("a job could not go back to the queue", metadata: ["job": "\(id)", "error": "\(error)"])
             return await endRefused(id, WireError(error, charged: .no, job: id), upstream: upstream)
         }
-        await pause(id, error, delay: .milliseconds(until - now), gate: key)
+        let delay = Duration.milliseconds(max(0, until - clock.now().milliseconds))
+        await pause(id, error, delay: delay, gate: postponement.gate)
     }
 
-    private func endRefused(_ id: JobID, _ error: WireError, upstream: Duration) async {
+    /// Ends a job that its row has as sent and that cost nothing.
+    func endRefused(_ id: JobID, _ error: WireError, upstream: Duration) async {
+        var error = error
+        error.job = id
+        error.charged = .no
         let call = FailedCall(
             job: id, call: 0, at: clock.now(), error: error, costMicros: 0,
             timing: timing(of: id, upstream: upstream))
         await settle(id, error) { [store] () async throws(StoreError) in try await store.end(.fail, call) }
     }
 
+    /// Ends a job that somebody cancelled after its row said `sent`, and that cost nothing.
+    func endCancelled(_ id: JobID, by origin: Origin) async {
+        let error = Self.cancelledError(id)
+        let call = FailedCall(job: id, call: 0, at: clock.now(), error: error, costMicros: 0, timing: nil)
+        await settle(id, error) { [store] () async throws(StoreError) in
+            // Only what waits can be cancelled; false when it waits already.
+            _ = try await store.requeue(id, call: 0, at: call.at)
+            return try await store.end(.cancel, call, by: origin)
+        }
+    }
+
+    static func cancelledError(_ id: JobID) -> WireError {
+        WireError(.cancelled, "the job was cancelled", charged: .no, job: id)
+    }
+
     /// Lets a job wait: behind its gate, at the head of its line, or for itself alone.
     func pause(_ id: JobID, _ error: WireError, delay: Duration, gate: GateKey?) async {
-        let isLate = state.withLock { state -> Bool in
-            guard var job = state.jobs[id] else { return false }
+        let ending = state.withLock { state -> LiveJob? in
+            guard var job = state.jobs[id] else { return nil }
+            job.isSent = false
+            job.params = nil
+            // It stays with this task, which ends it.
+            if job.cancelAsked != nil || job.hasMissedDeadline { return job }
             job.isHandedOver = false
             job.pause =
                 gate == nil
@@ -58,9 +106,12 @@ extension Engine {
             announce(id, .waiting, &state)
             setAlarm(of: id, &state)
             pump(&state)
-            return job.hasMissedDeadline
+            if state.phase == .stopping || state.phase == .stopped { interrupt(id, Self.stoppingError(id), &state) }
+            return nil
         }
-        if isLate { await refuse(id, Self.deadlineError(charged: .no)) }
+        guard let ending else { return }
+        if let origin = ending.cancelAsked { return await endCancelled(id, by: origin) }
+        await refuse(id, Self.deadlineError(charged: .no))
     }
 
     private static func gateKey(_ scope: RefusalScope, _ ticket: Ticket<JobID>) -> GateKey? {
@@ -91,9 +142,9 @@ extension Engine {
 
     /// Takes an unsent job out of the queue to end it.
     func handOver(_ id: JobID, _ error: WireError, _ state: inout State) {
+        guard submit(.refuse(id, error), &state) else { return interrupt(id, Self.stoppingError(id), &state) }
         state.jobs[id]?.isHandedOver = true
         state.scheduler.withdraw(id)
-        submit(.refuse(id, error), &state)
     }
 
     static func deadlineError(charged: Charged) -> WireError {

@@ -38,9 +38,7 @@ extension Engine {
         if job.deadline <= now, !job.hasMissedDeadline {
             state.jobs[job.id]?.hasMissedDeadline = true
             if !job.isHandedOver { return handOver(job.id, Self.deadlineError(charged: .no), &state) }
-            var error = Self.deadlineError(charged: .unknown)
-            error.job = job.id
-            interrupt(job.id, error, &state)
+            interruptCallers(job, &state)
         }
         if let pause = job.pause, pause.until <= now, !job.isHandedOver {
             state.jobs[job.id]?.pause = nil
@@ -50,10 +48,27 @@ extension Engine {
         if !job.watchers.isEmpty, job.lastEvent + spacing <= now { tell(job.id, now: now, &state) }
     }
 
+    /// Answers those whose deadline it is, and lets others who wait for the job go on.
+    private func interruptCallers(_ job: LiveJob, _ state: inout State) {
+        let error = Self.lateError(of: job)
+        for token in job.callers {
+            state.jobs[job.id]?.waiters.removeValue(forKey: token)?.resume(returning: .interrupted(error))
+        }
+        state.jobs[job.id]?.callers = []
+    }
+
+    /// What the caller of a job is told at the deadline while a task works on it.
+    static func lateError(of job: LiveJob) -> WireError {
+        var error = deadlineError(charged: job.isSent ? .unknown : .no)
+        error.job = job.id
+        return error
+    }
+
     /// Answers whoever waits for a job that goes on.
     func interrupt(_ id: JobID, _ error: WireError, _ state: inout State) {
         for waiter in state.jobs[id]?.waiters.values ?? [:].values { waiter.resume(returning: .interrupted(error)) }
         state.jobs[id]?.waiters = [:]
+        state.jobs[id]?.callers = []
     }
 
     /// Notes where a job stands now, and tells its watchers at once or when enough time has gone by.

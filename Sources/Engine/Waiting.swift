@@ -9,22 +9,46 @@ import Store
 extension Engine {
     /// What happens to a job from now on: first where it stands, then each step, until it ends.
     ///
-    /// At most four a second, at least one in ten seconds; a slow reader gets the newest. Empty for a job that
-    /// has ended.
-    package func events(of id: JobID) -> AsyncStream<JobEvent> {
+    /// At most four a second, at least one in ten seconds; a slow reader gets the newest. Of a job that has ended there
+    /// is one, its end. Holds while the jobs of the run before are taken up.
+    ///
+    /// - Parameters:
+    ///   - id: The job.
+    ///   - principal: Who watches; of somebody else's job there are no events.
+    /// - Returns: The events; the stream ends with the job.
+    package func events(of id: JobID, for principal: Principal) async -> AsyncStream<JobEvent> {
         let (events, input) = AsyncStream.makeStream(of: JobEvent.self, bufferingPolicy: .bufferingNewest(4))
+        if watch(id, for: principal, input) { return events }
+        await takenUp()
+        if watch(id, for: principal, input) { return events }
+        // What cannot be read now is told by the answer.
+        if let result = try? await result(of: id, for: principal), result.state.isEnded {
+            input.yield(JobEvent(job: id, state: result.state))
+        }
+        input.finish()
+        return events
+    }
+
+    /// Tells a watcher where a job stands and what comes; false when the principal has no such job in memory.
+    private func watch(
+        _ id: JobID, for principal: Principal, _ input: AsyncStream<JobEvent>.Continuation
+    ) -> Bool {
         state.withLock { state in
-            guard let job = state.jobs[id] else { return input.finish() }
+            guard let job = state.jobs[id], principal.owns(job.owner) else { return false }
             let now = clock.now().milliseconds
             let token = state.nextToken
             state.nextToken += 1
             input.onTermination = { [weak self] _ in self?.unwatch(id, token) }
             input.yield(job.event(state.scheduler, now: now))
             state.jobs[id]?.watchers[token] = input
-            state.jobs[id]?.lastEvent = now
+            // Those who watch already keep their rhythm.
+            if job.watchers.isEmpty {
+                state.jobs[id]?.lastEvent = now
+                state.jobs[id]?.hasNews = false
+            }
             setAlarm(of: id, &state)
+            return true
         }
-        return events
     }
 
     private func unwatch(_ id: JobID, _ token: Int) {
@@ -39,37 +63,34 @@ extension Engine {
     ///   - id: The job.
     ///   - principal: Who waits; somebody else's job is `not_found`.
     /// - Returns: The job. When `error` is set, that is the answer: also for a job that goes on (`state` not ended)
-    ///   when its deadline came, it was cancelled after it was sent, or the daemon stops.
+    ///   when its deadline came (which is answered to the callers of `generate` alone), it was cancelled after it was
+    ///   sent, its end cannot be written, or the daemon stops.
     /// - Throws: `not_found`; `cancelled` when the calling task was.
     package func wait(for id: JobID, from principal: Principal) async throws(WireError) -> JobResult {
-        let token = state.withLock { state in
-            defer { state.nextToken += 1 }
-            return state.nextToken
-        }
+        if state.withLock({ $0.jobs[id] == nil }) { await takenUp() }
+        let token = makeToken()
         let wakeup: Wakeup = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                // The store answers for a job that is not, or not for this principal, in memory.
-                let immediate: Wakeup? = state.withLock { state in
-                    if Task.isCancelled { return .abandoned }
-                    guard let job = state.jobs[id], principal.owns(job.owner) else { return .interrupted(.jobNotFound) }
-                    if state.phase == .stopping || state.phase == .stopped, !job.isHandedOver {
-                        return .interrupted(Self.stoppingError(id))
-                    }
-                    state.jobs[id]?.waiters[token] = continuation
-                    return nil
+                let immediate = state.withLock { state in
+                    Task.isCancelled ? .abandoned : register(continuation, token, id, principal, &state)
                 }
                 if let immediate { continuation.resume(returning: immediate) }
             }
         } onCancel: {
-            let waiter = state.withLock { $0.jobs[id]?.waiters.removeValue(forKey: token) }
+            let waiter = state.withLock { state in
+                state.jobs[id]?.callers.remove(token)
+                return state.jobs[id]?.waiters.removeValue(forKey: token)
+            }
             waiter?.resume(returning: .abandoned)
         }
         switch wakeup {
         case .ended(let result): return result
         case .abandoned:
             throw WireError(.cancelled, "nobody waits any more", job: id)
-        case .interrupted(let error) where error.kind == .notFound:
-            return try await result(of: id, for: principal)
+        case .absent:
+            var result = try await result(of: id, for: principal)
+            if !result.state.isEnded { result.error = absenceError(of: result) }
+            return result
         case .interrupted(let error):
             var result = try await result(of: id, for: principal)
             // Between the interruption and this line it may have ended after all.
@@ -78,14 +99,52 @@ extension Engine {
         }
     }
 
+    /// Lets a waiter wait, or says what it is to be woken with at once.
+    private func register(
+        _ waiter: CheckedContinuation<Wakeup, Never>, _ token: Int, _ id: JobID, _ principal: Principal,
+        _ state: inout State
+    ) -> Wakeup? {
+        guard let job = state.jobs[id], principal.owns(job.owner) else { return .absent }
+        if let trouble = job.trouble { return .interrupted(trouble) }
+        switch state.phase {
+        case .stopped: return .interrupted(Self.stoppingError(id))
+        case .stopping where !job.isHandedOver: return .interrupted(Self.stoppingError(id))
+        case .new, .running, .stopping: break
+        }
+        if job.callersDue > 0 {
+            state.jobs[id]?.callersDue -= 1
+            // An unsent job that no task works on ends at its deadline by itself.
+            if job.isHandedOver, job.deadline <= clock.now().milliseconds {
+                return .interrupted(Self.lateError(of: job))
+            }
+            state.jobs[id]?.callers.insert(token)
+        }
+        state.jobs[id]?.waiters[token] = waiter
+        return nil
+    }
+
+    /// What is told of an open job that is not in memory.
+    private func absenceError(of job: JobResult) -> WireError {
+        let charged: Charged = job.state == .sent || job.state == .receiving ? .unknown : .no
+        switch state.withLock({ $0.phase }) {
+        case .new, .running: return Self.ownerlessError(job.job, charged: charged)
+        case .stopping, .stopped:
+            var error = Self.stoppingError(job.job)
+            error.charged = charged
+            return error
+        }
+    }
+
     /// Cancels a job, at once: an unsent one ends, a sent one goes on and its image is kept.
     package func cancel(_ id: JobID, by principal: Principal) async throws(WireError) -> CancelJob.Result {
         let standing = try await result(of: id, for: principal)
         if standing.state.isEnded { return Self.cancelled(standing) }
-        let error = WireError(.cancelled, "the job was cancelled", charged: .no, job: id)
+        // Before the row is asked: a refusal that comes in between must not put the job in line again.
+        state.withLock { $0.jobs[id]?.cancelAsked = principal.origin }
         do {
-            let call = FailedCall(job: id, call: 0, at: clock.now(), error: error, costMicros: 0, timing: nil)
-            if let result = try await store.end(.cancel, call) {
+            let call = FailedCall(
+                job: id, call: 0, at: clock.now(), error: Self.cancelledError(id), costMicros: 0, timing: nil)
+            if let result = try await store.end(.cancel, call, by: principal.origin) {
                 close(id, result)
                 return CancelJob.Result(job: id, state: result.state, charged: .no)
             }
@@ -94,13 +153,15 @@ extension Engine {
                     .cancelAsked, at: clock.now().milliseconds, origin: principal.origin, job: id,
                     project: standing.project, model: standing.model.sent))
         } catch {
+            state.withLock { $0.jobs[id]?.cancelAsked = nil }
             throw WireError(error, job: id)
         }
         state.withLock { state in
+            let isSent = state.jobs[id]?.isSent ?? true
             let error = WireError(
                 .cancelled, "the job was cancelled after it was sent; its image is kept when it comes",
                 hint: "darkroom show \(id)", charged: .unknown, job: id)
-            interrupt(id, error, &state)
+            interrupt(id, isSent ? error : Self.cancelledError(id), &state)
         }
         return Self.cancelled(try await result(of: id, for: principal))
     }

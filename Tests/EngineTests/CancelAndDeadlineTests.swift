@@ -74,7 +74,7 @@ struct CancelAndDeadlineTests {
             await #expect(throws: WireError.self) {
                 try await bench.engine.generate(params("three") { $0.deadlineSeconds = 3 }, from: bob)
             }
-            var events = bench.engine.events(of: behind).makeAsyncIterator()
+            var events = await bench.engine.events(of: behind, for: bob).makeAsyncIterator()
             #expect(
                 await events.next()
                     == JobEvent(

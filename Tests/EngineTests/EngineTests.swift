@@ -43,6 +43,22 @@ struct EngineTests {
         }
     }
 
+    @Test func aFurtherImageThatIsNoneIsToldAndDoesNotSpoilTheAnswer() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            let exchange = await bench.fake.next()
+            let images = [
+                try exchange.image("draft", 0, 0, "application/octet-stream", kind: .draft),
+                try exchange.image("final", 4_000_000_000, 4_000_000_000),
+            ]
+            exchange.end(.answered(CallAnswer(images: images)))
+            let result = try await bench.engine.wait(for: id, from: alice)
+            #expect(result.state == .done && result.images.map(\.bytes) == [5] && result.extraImages == [])
+            #expect(result.warnings.map(\.code) == [.sizeDiffers, .extraImages])
+            #expect(result.warnings.last?.message == "the answer had one image more, of which 1 could not be kept")
+        }
+    }
+
     @Test func bytesThatAreNoImageAreUpstreamInvalidAndCharged() async throws {
         try await EngineFixture().run { bench in
             let id = try await bench.engine.generate(params(), from: alice)
@@ -140,5 +156,30 @@ struct EngineTests {
             #expect(try await bench.engine.list(ListJobs.Params(), for: admin).jobs.count == 5)
             await #expect(throws: WireError.self) { try await bench.engine.result(of: ids[2], for: alice) }
         }
+    }
+
+    @Test func listsAndEventsSayTheSameOfAnOpenJob() async throws {
+        try await EngineFixture().run(slots: 1) { bench in
+            let first = try await bench.engine.generate(params("one"), from: alice)
+            let exchange = await bench.fake.next()
+            let second = try await bench.engine.generate(params("two"), from: alice)
+            exchange.progress(.receiving(bytes: 1))
+            #expect(try await jobs(in: .receiving, bench) == [first])
+            #expect(try await jobs(in: .sent, bench) == [])
+            #expect(try await jobs(in: .queued, bench) == [second])
+            #expect(try await jobs(in: .waiting, bench) == [])
+            let busy = WireError(.quotaMinute, "the minute is used up", charged: .no)
+            exchange.end(.refused(busy, retryAfter: .seconds(7), scope: .model))
+            await bench.clock.sleeper(until: 1_007_000)
+            #expect(try await bench.engine.result(of: second, for: alice).state == .waiting)
+            #expect(try await jobs(in: .waiting, bench).contains(second))
+            #expect(try await jobs(in: .queued, bench) == [])
+            // The slot was free only when the gate was shut: the second did not run into the same refusal.
+            #expect(bench.fake.callCount == 1)
+        }
+    }
+
+    private func jobs(in state: JobState, _ bench: Bench) async throws -> [JobID] {
+        try await bench.engine.list(ListJobs.Params(state: state), for: alice).jobs.map(\.job)
     }
 }

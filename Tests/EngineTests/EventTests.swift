@@ -1,4 +1,4 @@
-// Events: the first at once, never more than four a second, one in ten seconds of silence.
+// Events: the first at once, never more than four a second, one at least in ten seconds.
 
 import Engine
 import Testing
@@ -10,25 +10,25 @@ struct EventTests {
             let first = try await bench.engine.generate(params("one"), from: alice)
             _ = await bench.fake.next()
             let second = try await bench.engine.generate(params("two"), from: alice)
-            var sent = bench.engine.events(of: first).makeAsyncIterator()
+            var sent = await bench.engine.events(of: first, for: alice).makeAsyncIterator()
             #expect(await sent.next() == JobEvent(job: first, state: .sent, attempt: 1, usuallySeconds: [8, 20]))
-            var queued = bench.engine.events(of: second).makeAsyncIterator()
+            var queued = await bench.engine.events(of: second, for: alice).makeAsyncIterator()
             #expect(await queued.next() == JobEvent(job: second, state: .queued, position: 1, startsInSeconds: 14))
         }
     }
 
-    @Test func silenceIsBrokenEveryTenSecondsAndHasteIsHeldBack() async throws {
+    @Test func silenceIsBrokenBeforeTenSecondsAndHasteIsHeldBack() async throws {
         try await EngineFixture().run { bench in
             let id = try await bench.engine.generate(params(), from: alice)
             let exchange = await bench.fake.next()
-            var events = bench.engine.events(of: id).makeAsyncIterator()
+            var events = await bench.engine.events(of: id, for: alice).makeAsyncIterator()
             let sent = JobEvent(job: id, state: .sent, attempt: 1, usuallySeconds: [8, 20])
             #expect(await events.next() == sent)
-            await bench.clock.sleeper(until: 1_010_000)
-            bench.clock.advance(by: 10_000)
+            await bench.clock.sleeper(until: 1_009_000)
+            bench.clock.advance(by: 9000)
             #expect(await events.next() == sent)
             for bytes in 1...100 { exchange.progress(.receiving(bytes: bytes)) }
-            await bench.clock.sleeper(until: 1_010_250)
+            await bench.clock.sleeper(until: 1_009_250)
             bench.clock.advance(by: 250)
             #expect(await events.next() == JobEvent(job: id, state: .receiving, bytes: 100))
             try exchange.answer()
@@ -37,13 +37,42 @@ struct EventTests {
         }
     }
 
-    @Test func aJobThatHasEndedHasNoEvents() async throws {
+    @Test func ofAJobThatHasEndedThereIsOneEvent() async throws {
         try await EngineFixture().run { bench in
             let id = try await bench.engine.generate(params(), from: alice)
             try await bench.fake.next().answer()
             #expect(try await bench.engine.wait(for: id, from: alice).state == .done)
-            var events = bench.engine.events(of: id).makeAsyncIterator()
-            #expect(await events.next() == nil)
+            #expect(await all(bench.engine.events(of: id, for: alice)) == [JobEvent(job: id, state: .done)])
         }
+    }
+
+    @Test func somebodyElsesJobHasNoEvents() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            #expect(await all(bench.engine.events(of: id, for: bob)) == [])
+            try await bench.fake.next().answer()
+            #expect(try await bench.engine.wait(for: id, from: alice).state == .done)
+            #expect(await all(bench.engine.events(of: id, for: bob)) == [])
+        }
+    }
+
+    @Test func aSecondWatcherDoesNotSilenceTheFirst() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            _ = await bench.fake.next()
+            var events = await bench.engine.events(of: id, for: alice).makeAsyncIterator()
+            let sent = JobEvent(job: id, state: .sent, attempt: 1, usuallySeconds: [8, 20])
+            #expect(await events.next() == sent)
+            await bench.clock.sleeper(until: 1_009_000)
+            bench.clock.advance(by: 8000)
+            let others = await bench.engine.events(of: id, for: admin)
+            bench.clock.advance(by: 1000)
+            #expect(await events.next() == sent)
+            _ = others
+        }
+    }
+
+    private func all(_ events: AsyncStream<JobEvent>) async -> [JobEvent] {
+        await events.reduce(into: []) { $0.append($1) }
     }
 }

@@ -43,13 +43,56 @@ struct FailureTests {
                 bench.clock.advance(by: moment - bench.clock.now().milliseconds)
             }
             let result = try await waiter.value
-            #expect(result.state == .sent && result.error?.kind == .internal && result.error?.charged == .unknown)
+            #expect(result.state == .sent && result.error?.kind == .internal && result.error?.charged == .yes)
             return id
         }
         try await fixture.run { bench in
             let result = try await bench.engine.result(of: id, for: alice)
             #expect(result.state == .unknown && result.cost == Cost(micros: 500, basis: .hold))
             #expect(bench.fake.callCount == 0)
+        }
+    }
+
+    @Test func anEndThatIsWrittenLateIsWrittenAfterAll() async throws {
+        let fixture = EngineFixture()
+        try await fixture.run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            try execute(Self.refusing, in: fixture)
+            try await bench.fake.next().answer()
+            for moment in [1_001_000, 1_006_000, 1_031_000, 1_056_000] as [Int64] {
+                await bench.clock.sleeper(until: moment)
+                // Whoever comes after half a minute is told at once.
+                if moment == 1_056_000 {
+                    let told = try await bench.engine.wait(for: id, from: alice)
+                    #expect(told.state == .sent && told.error?.charged == .yes)
+                    try execute("DROP TRIGGER refuse", in: fixture)
+                }
+                bench.clock.advance(by: moment - bench.clock.now().milliseconds)
+            }
+            var end = await bench.engine.events(of: id, for: alice).makeAsyncIterator()
+            while await end.next() != nil {}
+            #expect(try await bench.engine.result(of: id, for: alice).state == .done)
+        }
+    }
+
+    @Test func aRefusalWhoseEndCannotBeWrittenIsToldAsNotCharged() async throws {
+        let fixture = EngineFixture()
+        try await fixture.run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            let waiter = Task.immediate { try await bench.engine.wait(for: id, from: alice) }
+            try execute(
+                """
+                CREATE TRIGGER refuse BEFORE UPDATE OF state ON call WHEN NEW.state = 'failed'
+                BEGIN SELECT RAISE(ABORT, 'refused'); END
+                """, in: fixture)
+            let none = WireError(.noQuota, "this tier has none", retryable: false, charged: .no)
+            await bench.fake.next().end(.refused(none, retryAfter: nil, scope: .call))
+            for moment in [1_001_000, 1_006_000, 1_031_000] as [Int64] {
+                await bench.clock.sleeper(until: moment)
+                bench.clock.advance(by: moment - bench.clock.now().milliseconds)
+            }
+            let result = try await waiter.value
+            #expect(result.state == .sent && result.error?.kind == .internal && result.error?.charged == .no)
         }
     }
 

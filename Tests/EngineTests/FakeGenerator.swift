@@ -38,6 +38,7 @@ final class FakeGenerator: ImageGenerator {
 
     private struct State {
         var calls = 0
+        var isKeyMissing = false
         var unclaimed: [Exchange] = []
         var waiting: [CheckedContinuation<Exchange, Never>] = []
     }
@@ -46,7 +47,10 @@ final class FakeGenerator: ImageGenerator {
 
     var callCount: Int { state.withLock { $0.calls } }
 
+    func setKey(isMissing: Bool) { state.withLock { $0.isKeyMissing = isMissing } }
+
     func plan(_ params: GenerateImage.Params) throws(WireError) -> CallPlan {
+        if state.withLock({ $0.isKeyMissing }) { throw WireError(.keyMissing, "there is no key") }
         if params.model == "none" { throw WireError(.unknownModel, "there is no model none", path: "model") }
         return CallPlan(
             project: "default", route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),

@@ -143,7 +143,7 @@ struct Methods: Sendable {
 
     /// Waits for a job's end, telling its steps, and answers with its images.
     private func follow(_ job: JobID, _ delivery: Wire.Delivery, _ exchange: Exchange) async throws -> OutboundLine {
-        let events = engine.events(of: job)
+        let events = await engine.events(of: job, for: exchange.principal)
         async let telling: Void = tell(events, exchange)
         let result = try await engine.wait(for: job, from: exchange.principal)
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
