@@ -24,8 +24,7 @@ import Wire
         let arguments =
             ["--listen=\(api)", "--listen=\(admin)"] + (names.map { ["--fdname=\($0)"] } ?? []) + [
                 "--setenv=NOTIFY_SOCKET=\(manager.path)", BuiltProduct.path(of: "darkroomd"), "--state",
-                directory.file("state"), "--config",
-                directory.file("none.toml"),
+                directory.file("state"),
             ]
         // It tells that it listens on standard error, which only a pipe lets us wait for.
         let process = try ChildProcess(
