@@ -40,7 +40,7 @@ struct ISOBoxes: Sendable {
         case "ispe" where propertiesEnd != nil:
             guard window.count >= 20 else { return .want(20) }
             let size = PixelSize(width: number(window, at: 12, bytes: 4), height: number(window, at: 16, bytes: 4))
-            if size.width * size.height > largest.map({ $0.width * $0.height }) ?? 0 { largest = size }
+            if size.isPossible, size.width * size.height > largest.map({ $0.width * $0.height }) ?? 0 { largest = size }
             return enter(length)
         default:
             return enter(length)

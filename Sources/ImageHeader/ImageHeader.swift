@@ -34,6 +34,12 @@ package struct PixelSize: Sendable, Equatable {
         self.width = width
         self.height = height
     }
+
+    /// Whether both sides are 1 to 2^31 - 1, PNG's own bound, so that their product does not overflow.
+    var isPossible: Bool {
+        let sides = 1...Int(Int32.max)
+        return sides.contains(width) && sides.contains(height)
+    }
 }
 
 package enum ImageHeader: Sendable, Equatable {

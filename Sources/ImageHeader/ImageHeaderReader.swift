@@ -81,7 +81,7 @@ package struct ImageHeaderReader: Sendable {
                 wanted = 1
                 if skipping > 0 { return }
             case .size(let pixels):
-                settle(pixels.flatMap { $0.width > 0 && $0.height > 0 ? $0 : nil })
+                settle(pixels.flatMap { $0.isPossible ? $0 : nil })
             case .broken:
                 settle(nil)
             }

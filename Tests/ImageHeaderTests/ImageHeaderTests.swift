@@ -67,6 +67,11 @@ struct ImageHeaderTests {
         let noFrame: [UInt8] = [0xFF, 0xD8, 0xFF, 0xDA] + Array(repeating: 0, count: 20)
         #expect(ImageHeader.read(noFrame) == .known(.jpeg, pixels: nil))
         #expect(ImageHeader.read(png(0, 9)) == .known(.png, pixels: nil))
+        #expect(ImageHeader.read(png(0xFFFF_FFFF, 0xFFFF_FFFF)) == .known(.png, pixels: nil))
+        let longest = PixelSize(width: 0x7FFF_FFFF, height: 0x7FFF_FFFF)
+        #expect(ImageHeader.read(png(longest.width, longest.height)) == .known(.png, pixels: longest))
+        let tiles = [(0xFFFF_FFFF, 0xFFFF_FFFF), (64, 48), (longest.width, 0x8000_0000)]
+        #expect(ImageHeader.read(heif("heic", tiles)) == .known(.heic, pixels: PixelSize(width: 64, height: 48)))
         let hugeBox =
             big(20) + Array("ftypheic".utf8) + big(0) + Array("mif1".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
             + Array("meta".utf8) + Array(repeating: 0, count: 16)
