@@ -13,6 +13,9 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var seated = 0
     /// Interactive starts since the last bulk start.
     private var interactiveRun = 0
+    /// Arrivals at the end of a line count up from 1, at its head down from -1: a lower one came first.
+    private var lastArrival = 0
+    private var lastReturn = 0
     private var interactive = Ring<Job>()
     private var bulk = Ring<Job>()
     var upstream = UpstreamTimes()
@@ -22,16 +25,22 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var hasFreeSlot: Bool { inFlight < slots }
     var lined: Int { interactive.count + bulk.count }
 
+    var entryCount: Int { interactive.entryCount + bulk.entryCount }
+
+    /// Puts a job at the end of its line, or at its head, and numbers its ticket.
     mutating func append(_ ticket: inout Ticket<Job>, first: Bool) {
+        if first { lastReturn -= 1 } else { lastArrival += 1 }
+        let arrival = first ? lastReturn : lastArrival
+        ticket.arrival = arrival
         switch ticket.class {
-        case .interactive: interactive.append(&ticket, first: first)
-        case .bulk: bulk.append(&ticket, first: first)
+        case .interactive: interactive.append(ticket, arrival)
+        case .bulk: bulk.append(ticket, arrival)
         }
     }
 
     /// Takes the next job whose line is open; interactive before bulk, bulk at the latest after
     /// `interactiveRun` of those.
-    mutating func take(interactiveRun bound: Int, passage: (Job, String) -> Passage) -> Job? {
+    mutating func take(interactiveRun bound: Int, passage: (Line<Job>.Entry, String) -> Passage) -> Job? {
         if interactiveRun >= bound, let job = bulk.take(passage: passage) {
             interactiveRun = 0
             return job
@@ -44,10 +53,10 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
         return bulk.take(passage: passage)
     }
 
-    mutating func forget(_ ticket: Ticket<Job>) {
+    mutating func forget(_ ticket: Ticket<Job>, isLined: (Line<Job>.Entry) -> Bool) {
         switch ticket.class {
-        case .interactive: interactive.forget(ticket)
-        case .bulk: bulk.forget(ticket)
+        case .interactive: interactive.forget(ticket, isLined: isLined)
+        case .bulk: bulk.forget(ticket, isLined: isLined)
         }
     }
 
@@ -66,16 +75,19 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
     private var turn: [UInt32] = []
     private var principals: [UInt32: [String: Line<Job>]] = [:]
 
-    mutating func append(_ ticket: inout Ticket<Job>, first: Bool) {
+    var entryCount: Int { principals.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.entryCount } } }
+
+    mutating func append(_ ticket: Ticket<Job>, _ arrival: Int) {
         if principals[ticket.principal] == nil {
             principals[ticket.principal] = [:]
             turn.append(ticket.principal)
         }
-        principals[ticket.principal, default: [:]][ticket.model, default: Line()].append(&ticket, first: first)
+        principals[ticket.principal, default: [:]][ticket.model, default: Line()].append(
+            Line.Entry(job: ticket.job, arrival: arrival))
         count += 1
     }
 
-    mutating func take(passage: (Job, String) -> Passage) -> Job? {
+    mutating func take(passage: (Line<Job>.Entry, String) -> Passage) -> Job? {
         for (place, principal) in turn.enumerated() {
             guard let model = openModel(of: principal, passage: passage) else { continue }
             guard let job = principals[principal]?[model]?.popFirst() else { continue }
@@ -87,11 +99,11 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
         return nil
     }
 
-    mutating func forget(_ ticket: Ticket<Job>) {
-        guard ticket.ordinal > 0, principals[ticket.principal]?[ticket.model] != nil else { return }
-        principals[ticket.principal]?[ticket.model]?.gone += 1
+    mutating func forget(_ ticket: Ticket<Job>, isLined: (Line<Job>.Entry) -> Bool) {
+        guard ticket.arrival != nil, principals[ticket.principal]?[ticket.model] != nil else { return }
+        principals[ticket.principal]?[ticket.model]?.forgetOne(isLined: isLined)
         count -= 1
-        // The entry itself is skipped when its turn comes; a line of nothing else is dropped here.
+        // A line of nothing but withdrawn jobs is dropped here.
         if let line = principals[ticket.principal]?[ticket.model], line.count == 0 {
             principals[ticket.principal]?[ticket.model] = nil
             if principals[ticket.principal]?.isEmpty ?? false {
@@ -113,15 +125,15 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
     }
 
     /// The model whose head is open, the first come first; heads of withdrawn jobs are cleared on the way.
-    private mutating func openModel(of principal: UInt32, passage: (Job, String) -> Passage) -> String? {
-        var best: (model: String, ordinal: Int)?
+    private mutating func openModel(of principal: UInt32, passage: (Line<Job>.Entry, String) -> Passage) -> String? {
+        var best: (model: String, arrival: Int)?
         for model in (principals[principal] ?? [:]).keys {
             heads: while let head = principals[principal]?[model]?.first {
-                switch passage(head.job, model) {
+                switch passage(head, model) {
                 case .gone: principals[principal]?[model]?.dropGone()
                 case .shut: break heads
                 case .open:
-                    if head.ordinal < best?.ordinal ?? .max { best = (model, head.ordinal) }
+                    if head.arrival < best?.arrival ?? .max { best = (model, head.arrival) }
                     break heads
                 }
             }
@@ -136,53 +148,5 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
         guard principals[principal]?.isEmpty ?? true else { return true }
         principals[principal] = nil
         return false
-    }
-}
-
-/// Jobs of one principal for one model, first come first served; withdrawn ones stay until their turn and are skipped.
-struct Line<Job: Hashable & Sendable>: Sendable {
-    struct Entry: Sendable {
-        let job: Job
-        let ordinal: Int
-    }
-
-    private var returned: [Entry] = []
-    private var entries: [Entry] = []
-    private var head = 0
-    private var joined = 0
-    private var left = 0
-    /// Withdrawn jobs that still have an entry.
-    var gone = 0
-
-    var count: Int { returned.count + entries.count - head - gone }
-
-    var first: Entry? { returned.last ?? (head < entries.count ? entries[head] : nil) }
-
-    mutating func append(_ ticket: inout Ticket<Job>, first: Bool) {
-        joined += 1
-        ticket.ordinal = first ? left + 1 : joined
-        let entry = Entry(job: ticket.job, ordinal: ticket.ordinal)
-        if first { returned.append(entry) } else { entries.append(entry) }
-    }
-
-    mutating func popFirst() -> Job? {
-        guard let entry = first else { return nil }
-        left += 1
-        if returned.popLast() != nil { return entry.job }
-        head += 1
-        // Moved down when half is behind: amortised constant.
-        if head > 32, head * 2 > entries.count {
-            entries.removeFirst(head)
-            head = 0
-        }
-        return entry.job
-    }
-
-    mutating func dropGone() {
-        if popFirst() != nil { gone -= 1 }
-    }
-
-    func ahead(of ticket: Ticket<Job>) -> Int {
-        min(max(0, ticket.ordinal - left - 1), max(0, count - 1))
     }
 }

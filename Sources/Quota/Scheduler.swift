@@ -41,6 +41,9 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     /// Jobs that hold a slot.
     package var inFlightCount: Int { projects.values.reduce(0) { $0 + $1.inFlight } }
 
+    /// Places in line, those of withdrawn jobs included: at most twice the queued jobs and 33 for each line.
+    package var entryCount: Int { projects.values.reduce(0) { $0 + $1.entryCount } }
+
     package func queuedCount(project: String) -> Int { projects[project]?.seated ?? 0 }
     package func inFlightCount(project: String) -> Int { projects[project]?.inFlight ?? 0 }
 }
@@ -56,8 +59,8 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
     /// As sent: what upstream counts.
     package var model: String
     package var `class`: Class
-    /// Its number among those that ever stood in its line; the line's count of departures is subtracted from it.
-    var ordinal = 0
+    /// Its place among all of its project that ever stood in line; nil until it does.
+    var arrival: Int?
 
     package init(job: Job, principal: UInt32, project: String, model: String, `class`: Class) {
         self.job = job
@@ -104,15 +107,16 @@ extension Scheduler {
     package mutating func seat(_ ticket: Ticket<Job>) {
         guard tickets[ticket.job] == nil else { return }
         var ticket = ticket
-        ticket.ordinal = 0
+        ticket.arrival = nil
         tickets[ticket.job] = ticket
         seatsTaken[ticket.principal, default: 0] += 1
         projects[ticket.project, default: ProjectQueue(slots: 1)].seated += 1
     }
 
-    /// Puts a seated job in line; one that comes back from a refusal goes before its principal's others.
+    /// Puts a seated job in line, if it is not there; one that comes back from a refusal goes before its principal's
+    /// others.
     package mutating func enqueue(_ job: Job, first: Bool = false) {
-        guard var ticket = tickets[job] else { return }
+        guard var ticket = tickets[job], ticket.arrival == nil else { return }
         projects[ticket.project]?.append(&ticket, first: first)
         tickets[job] = ticket
     }
@@ -123,8 +127,8 @@ extension Scheduler {
             guard var project = projects.removeValue(forKey: name) else { continue }
             defer { projects[name] = project }
             guard project.hasFreeSlot, project.lined > 0 else { continue }
-            let taken = project.take(interactiveRun: bounds.interactiveRun) { job, model in
-                guard tickets[job] != nil else { return .gone }
+            let taken = project.take(interactiveRun: bounds.interactiveRun) { entry, model in
+                guard tickets[entry.job]?.arrival == entry.arrival else { return .gone }
                 return shutGate(project: name, model: model, now: now) == nil ? .open : .shut
             }
             guard let job = taken, let ticket = tickets[job] else { continue }
@@ -142,7 +146,8 @@ extension Scheduler {
         guard let ticket = tickets[job] else { return false }
         leave(ticket)
         projects[ticket.project]?.seated -= 1
-        projects[ticket.project]?.forget(ticket)
+        let tickets = tickets
+        projects[ticket.project]?.forget(ticket) { tickets[$0.job]?.arrival == $0.arrival }
         return true
     }
 

@@ -100,6 +100,53 @@ struct SchedulerTests {
         #expect(scheduler.drainInOrder() == [1, 2, 3])
     }
 
+    @Test func aJobIsInLineOnce() {
+        var scheduler = scheduler()
+        scheduler.put(ticket(1))
+        scheduler.enqueue(1)
+        scheduler.enqueue(1, first: true)
+        scheduler.put(ticket(2))
+        #expect(scheduler.drainInOrder() == [1, 2])
+        #expect([scheduler.entryCount, scheduler.queuedCount] == [0, 0])
+    }
+
+    @Test func aModelThatIsAskedForAllTheTimeDoesNotStarveAnother() {
+        var scheduler = scheduler()
+        scheduler.put(ticket(1, model: "a"))
+        scheduler.put(ticket(2, model: "a"))
+        var order: [Int] = []
+        for job in 100..<300 {
+            scheduler.put(ticket(job, model: "b"))
+            guard let next = scheduler.next(now: 0) else { continue }
+            order.append(next.job)
+            scheduler.release(project: "p")
+        }
+        #expect(order == [1, 2] + Array(100..<298))
+    }
+
+    @Test func withdrawnJobsBehindAShutGateTakeNoRoom() {
+        var scheduler = scheduler()
+        scheduler.shut(GateKey(project: "p", model: "m"), Gate(until: 100, reason: "r"))
+        scheduler.put(ticket(0))
+        for job in 1...10_000 {
+            scheduler.put(ticket(job))
+            scheduler.withdraw(job)
+            #expect(scheduler.next(now: 0)?.job == nil)
+            #expect(scheduler.entryCount <= 35)
+        }
+        scheduler.put(ticket(10_001))
+        #expect(scheduler.forecast(10_001, usualSeconds: 1, now: 0)?.position == 2)
+        #expect(scheduler.drainInOrder(now: 100) == [0, 10_001])
+    }
+
+    @Test func aJobThatLeftItsPlaceAndCameBackHasItsNewPlaceOnly() {
+        var scheduler = scheduler()
+        for job in 1...3 { scheduler.put(ticket(job)) }
+        scheduler.withdraw(1)
+        scheduler.put(ticket(1))
+        #expect(scheduler.drainInOrder() == [2, 3, 1])
+    }
+
     @Test func theForecastCountsWhoIsAheadAndTheSlots() {
         var scheduler = scheduler(slots: 2)
         for job in 1...2 { #expect(scheduler.admit(ticket(job), mayStart: true, now: 0) == .start) }
