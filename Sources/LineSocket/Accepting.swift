@@ -53,9 +53,9 @@ extension LineServer {
             return
         }
         let ofUser = connectionCountOfUser[peer.uid] ?? 0
-        guard connections.count - lingeringRefusalCount < limits.connections, ofUser < limits.connectionsPerUser else {
-            return refuse(socket, from: listener)
-        }
+        let hasRoom =
+            connections.count - lingeringRefusalCount < limits.connections && ofUser < limits.connectionsPerUser
+        guard hasRoom || peer.pid == limits.exemptProcess else { return refuse(socket, from: listener) }
         counters.accepted += 1
         connectionCountOfUser[peer.uid] = ofUser + 1
         add(socket, of: peer, from: listener)

@@ -11,6 +11,10 @@ extension LineServer {
         package var connections = 12_000
         /// Most connections of one uid, so that one user cannot take the places of all others.
         package var connectionsPerUser = 10_000
+        /// The process whose connections no cap refuses: the daemon's own, or a full house would fail its own probe.
+        ///
+        /// A pid is safe to go by here alone: while a process lives, no other has its number.
+        package var exemptProcess: Int32?
         /// Most requests of one connection that wait for their answer; past it no more are read.
         ///
         /// A pipelining client keeps a connection busy with far fewer; each costs a task.

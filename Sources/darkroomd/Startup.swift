@@ -2,6 +2,7 @@
 
 import Engine
 import Gemini
+import Glibc
 import LineSocket
 import Logging
 import Store
@@ -80,6 +81,7 @@ enum Startup {
         bounds.maxLineBytes = limits.maxLineBytes
         bounds.connections = limits.maxConnections
         bounds.connectionsPerUser = limits.maxConnectionsPerUser
+        bounds.exemptProcess = getpid()
         let tooLong = WireError(
             .lineTooLong, "the line is longer than \(limits.maxLineBytes) bytes",
             hint: "send images as descriptors, with delivery fd for those that come back")

@@ -1,3 +1,4 @@
+import Glibc
 import LineSocket
 import Testing
 
@@ -72,6 +73,24 @@ struct RefusalTests {
             await running.server.tick()
             #expect(await running.server.connectionCount == 0)
             withExtendedLifetime(client) {}
+        }
+    }
+
+    @Test func theProbeOfTheServersOwnProcessIsLetInOverEveryCap() async throws {
+        let limits = limits {
+            $0.connections = 1
+            $0.connectionsPerUser = 1
+            $0.exemptProcess = getpid()
+        }
+        try await withServer(limits: limits, echo) { running in
+            let answers = try await running.clients { path in
+                let first = try LineChannel(path)
+                let second = try LineChannel(path)
+                try first.send("first")
+                try second.send("second")
+                return try [first.next() ?? "", second.next() ?? ""]
+            }
+            #expect(answers == ["first", "second"])
         }
     }
 
