@@ -34,7 +34,8 @@ extension DarkroomConnection {
             try onEvent(event)
         }
         do {
-            return try call(method, params, descriptors: descriptors, heartbeat: heartbeat, onEvent: hear)
+            return try askUntilAdmitted(
+                method, params, descriptors: descriptors, patience: patience, heartbeat: heartbeat, onEvent: hear)
         } catch let loss where Self.isLoss(loss) {
             job = (loss as? WireError)?.job ?? job
             giveUp = .now + patience
@@ -61,6 +62,24 @@ extension DarkroomConnection {
             }
         }
         throw ClientError.lost(job: job)
+    }
+
+    /// Asks, and asks again while a daemon that drains admits nothing.
+    ///
+    /// Nothing was admitted, so asking again costs nothing; its refusal is a sign of life, and its drain has an end.
+    private func askUntilAdmitted<M: Method>(
+        _ method: M.Type, _ params: M.Params, descriptors: [Int32], patience: Duration, heartbeat: Heartbeat?,
+        onEvent: (JobEvent) throws -> Void
+    ) throws -> Received<JobResult> where M.Result == JobResult {
+        while true {
+            do {
+                return try call(method, params, descriptors: descriptors, heartbeat: heartbeat, onEvent: onEvent)
+            } catch let error as WireError where error.kind == .stopping && error.job == nil {
+                try heartbeat?.action()
+                usleep(1_000_000)
+                try reconnect(until: .now + patience, heartbeat: heartbeat)
+            }
+        }
     }
 
     /// Whether this is the end of a connection and not of a job; a daemon that stops says so to those who wait, and

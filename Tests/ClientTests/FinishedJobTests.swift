@@ -52,6 +52,21 @@ struct FinishedJobTests {
         #expect(daemon.requests.map(\.method) == ["image.generate", "job.wait"])
     }
 
+    @Test func aDaemonThatAdmitsNothingWhileItDrainsIsAskedAgain() throws {
+        let daemon = try ScriptedDaemon(directory.file("s")) { connection, number in
+            let request = try connection.receive()
+            if number == 0 {
+                try connection.fail(request, WireError(.stopping, "the daemon is stopping"))
+            } else {
+                try connection.answer(request, Sample.result())
+            }
+        }
+        let received = try DarkroomConnection(daemon.path).finish(GenerateImage.self, request)
+        daemon.stop()
+        #expect(received.result == Sample.result())
+        #expect(daemon.requests.map(\.method) == ["image.generate", "image.generate"])
+    }
+
     @Test func aLossBeforeTheIDIsNeverAskedForAgain() throws {
         let daemon = try ScriptedDaemon(directory.file("s")) { connection, _ in _ = try connection.receive() }
         #expect(throws: ClientError.lost(job: nil)) {
