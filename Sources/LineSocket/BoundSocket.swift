@@ -31,7 +31,10 @@ package final class BoundSocket: Sendable {
         self.path = path
     }
 
-    deinit {
+    deinit { remove() }
+
+    /// Takes the socket's node away, once nobody is to connect any more; also done when the last reference goes.
+    package func remove() {
         // Somebody may have put another socket there meanwhile; that one is not ours to remove.
         guard let identity, FileIdentity(path) == identity else { return }
         unsafe unlink(path)

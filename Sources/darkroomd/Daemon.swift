@@ -85,6 +85,7 @@ struct Daemon: Sendable {
                 error as? StartFailure
                 ?? StartFailure(status: 70, message: "the daemon failed in an unforeseen way: \(type(of: error))")
         }
+        listening.remove()
         for upstream in routesToUpstream { await upstream.route.shutdown() }
         if let failure { throw failure }
     }

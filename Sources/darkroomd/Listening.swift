@@ -48,6 +48,11 @@ struct Listening: Sendable {
         probePath = path
     }
 
+    /// Takes our own sockets away; systemd's stay where they are.
+    func remove() {
+        for socket in bound { socket.remove() }
+    }
+
     /// The path that a socket is bound to.
     private static func path(of descriptor: Int32) -> String? {
         var address = sockaddr_un()

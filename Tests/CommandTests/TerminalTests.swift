@@ -87,7 +87,8 @@ struct TerminalTests {
         unsafe chmod(directory.file("s"), 0o600)
         // Whoever is nobody cannot reach the build's folder everywhere.
         let command = directory.file("darkroom")
-        try FileManager.default.copyItem(atPath: BuiltProduct.path(of: "darkroom"), toPath: command)
+        // Copied by another process: a sibling spawned meanwhile would inherit our open copy, and exec says "busy" to it.
+        #expect(try ChildProcess.run("/bin/cp", [BuiltProduct.path(of: "darkroom"), command]).status == 0)
         let output = try ChildProcess.run(
             "/usr/bin/setpriv", ["--reuid=65534", "--regid=65534", "--clear-groups", command, "status"],
             environment: environment)
