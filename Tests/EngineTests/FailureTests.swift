@@ -8,7 +8,11 @@ import Wire
 
 struct FailureTests {
     private func execute(_ sql: String, in fixture: EngineFixture) throws {
-        try DatabaseQueue(path: fixture.path + "/darkroom.sqlite").write { try $0.execute(sql: sql) }
+        // The store writes at the same time, so this connection waits for its turn.
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        try DatabaseQueue(path: fixture.path + "/darkroom.sqlite", configuration: configuration)
+            .write { try $0.execute(sql: sql) }
     }
 
     private static let refusing = """

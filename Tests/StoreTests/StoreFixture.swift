@@ -20,7 +20,10 @@ final class StateFixture: Sendable {
 
     /// Reads or edits behind the store's back.
     func edit<Value>(_ body: (Database) throws -> Value) throws -> Value {
-        try DatabaseQueue(path: path + "/darkroom.sqlite").write(body)
+        // The store may write at the same time, so this connection waits for its turn.
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(10)
+        return try DatabaseQueue(path: path + "/darkroom.sqlite", configuration: configuration).write(body)
     }
 }
 
