@@ -52,9 +52,9 @@ enum Startup {
         guard let key else { return nil }
         do throws(RouteConfigurationError) {
             var settings = NativeRoute.Settings(baseURL: try BaseURL(project.baseURL), key: key)
-            settings.extraCertificatesFile = project.caFile
-            settings.proxy = project.proxy.map { .init(host: $0.host, port: $0.port) }
-            settings.connectionCount = max(project.maxConcurrent, 8)
+            settings.transport.extraCertificatesFile = project.caFile
+            settings.transport.proxy = project.proxy.map { .init(host: $0.host, port: $0.port) }
+            settings.transport.connectionCount = max(project.maxConcurrent, 8)
             return try NativeRoute(settings)
         } catch {
             throw StartFailure(

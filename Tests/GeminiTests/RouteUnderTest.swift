@@ -33,7 +33,7 @@ func key() throws -> ApiKey { try #require(ApiKey("the-key")) }
 
 func route(to upstream: ScriptedUpstream, trusting: Bool = true) throws -> NativeRoute {
     var settings = NativeRoute.Settings(baseURL: try BaseURL(upstream.base), key: try key())
-    settings.extraCertificatesFile = trusting ? upstream.certificatePath : nil
+    settings.transport.extraCertificatesFile = trusting ? upstream.certificatePath : nil
     let native = try NativeRoute(settings)
     upstream.own(native)
     return native

@@ -34,7 +34,7 @@ final class ScriptedUpstream: Sendable {
     private let channel: any Channel
     private let received: NIOLockedValueBox<[Request]>
     private let certificateFile: URL
-    private let routes = NIOLockedValueBox<[NativeRoute]>([])
+    private let routes = NIOLockedValueBox<[any Route]>([])
     let isTLS: Bool
 
     /// Starts a server on loopback.
@@ -76,7 +76,7 @@ final class ScriptedUpstream: Sendable {
     var certificatePath: String { certificateFile.path }
 
     /// Takes a route over, to shut it down at the end.
-    func own(_ route: NativeRoute) { routes.withLockedValue { $0.append(route) } }
+    func own(_ route: any Route) { routes.withLockedValue { $0.append(route) } }
 
     func stopListening() async throws { try await channel.close() }
 

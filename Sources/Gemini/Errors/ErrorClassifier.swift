@@ -10,6 +10,8 @@ struct ErrorClassifier {
     var httpStatus: Int
     /// The header of that name, which Google does not send but front ends do; seconds.
     var retryAfter: Duration?
+    /// Whose rules hold where they differ.
+    var route = RouteKind.native
     var key: ApiKey?
 
     /// Classifies the answer to a request that got no 2xx.

@@ -26,14 +26,16 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
     }
 
     private let state: NIOLoopBoundBox<State>
+    private let route: RouteKind
     private let key: ApiKey
     private let progress: @Sendable (ExchangeEvent) -> Void
 
     init(
-        on loop: any EventLoop, key: ApiKey, makeSink: @escaping @Sendable (Int) throws -> Sink,
+        on loop: any EventLoop, route: RouteKind, key: ApiKey, makeSink: @escaping @Sendable (Int) throws -> Sink,
         progress: @escaping @Sendable (ExchangeEvent) -> Void
     ) {
         state = .makeBoxSendingValue(State(assembler: AnswerAssembler(makeSink: makeSink)), eventLoop: loop)
+        self.route = route
         self.key = key
         self.progress = progress
     }
@@ -111,15 +113,20 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
     }
 
     private func classified(_ head: HTTPResponseHead) -> GeminiError {
-        let seconds = head.headers.first(name: "retry-after").flatMap { Int($0) }.filter { (0...86_400).contains($0) }
-        return ErrorClassifier(
-            httpStatus: Int(head.status.code), retryAfter: seconds.map { .seconds($0) }, key: key
+        ErrorClassifier(
+            httpStatus: Int(head.status.code),
+            retryAfter: head.headers.first(name: "retry-after").flatMap(Duration.init(retryAfter:)), route: route,
+            key: key
         ).classify(body: state.value.errorBody)
     }
 }
 
-extension Optional {
-    fileprivate func filter(_ isWanted: (Wrapped) -> Bool) -> Wrapped? { flatMap { isWanted($0) ? $0 : nil } }
+extension Duration {
+    /// The header of that name in seconds, a day at most; its other form, a date, nobody here has seen.
+    init?(retryAfter text: String) {
+        guard let seconds = Int(text), (0...86_400).contains(seconds) else { return nil }
+        self = .seconds(seconds)
+    }
 }
 
 extension GeminiError {
