@@ -12,8 +12,15 @@ import GRDB
 /// What the chain can tell.
 package enum AuditEvent: String, Sendable, CaseIterable {
     case started, stopped, keyLoaded = "key_loaded"
+    case policyLoaded = "policy_loaded"
+    case reloadRefused = "reload_refused"
     case accepted, denied, sent, requeued, ended, cancelled
     case cancelAsked = "cancel_asked"
+    /// An admin, or the configured time, decided what an unknown outcome cost.
+    case resolved
+    case paused, resumed
+    /// Rows that the journal never got.
+    case gap
 }
 
 /// One row of the chain, before it has its place in it.

@@ -26,8 +26,15 @@ final class GroupCommit: Sendable {
     private let pool: DatabasePool
     private let queue = DispatchQueue(label: "darkroom.store.writer")
     private let pending = Mutex(Pending())
+    private let didCommit: @Sendable () -> Void
 
-    init(pool: DatabasePool) { self.pool = pool }
+    /// - Parameters:
+    ///   - pool: The database.
+    ///   - didCommit: Called after each commit, on the writer's thread.
+    init(pool: DatabasePool, didCommit: @escaping @Sendable () -> Void = {}) {
+        self.pool = pool
+        self.didCommit = didCommit
+    }
 
     /// Runs a transaction and returns when it is durable; an error of its own undoes it alone.
     func write<Value: Sendable>(
@@ -93,6 +100,7 @@ final class GroupCommit: Sendable {
                     return .commit
                 }
             }
+            didCommit()
             return nil
         } catch {
             return StoreError(error)

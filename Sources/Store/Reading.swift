@@ -62,12 +62,7 @@ extension Store {
     package func auditHead() async throws(StoreError) -> AuditHead? {
         try await read { database in
             try Row.fetchOne(database, sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
-                .map { row in
-                    let hash = (row[1] as Data).map { byte in
-                        (byte < 16 ? "0" : "") + String(byte, radix: 16)
-                    }
-                    return AuditHead(sequence: row[0], hash: hash.joined())
-                }
+                .map { AuditHead(sequence: $0[0], hash: Self.hexadecimal($0[1] as Data)) }
         }
     }
 

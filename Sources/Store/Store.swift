@@ -11,6 +11,12 @@ package final class Store: Sendable {
     /// Jobs whose outcome nobody knows since the run before this one ended.
     package let lostAtStart: [JobID]
 
+    /// Gives one element when something was committed since the last one; for one reader.
+    package let news: AsyncStream<Void>
+
+    /// The state directory.
+    package var path: String { directory.path }
+
     let directory: StateDirectory
     let pool: DatabasePool
     let commits: GroupCommit
@@ -44,7 +50,9 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error)
         }
-        commits = GroupCommit(pool: pool)
+        let (news, input) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.news = news
+        commits = GroupCommit(pool: pool) { input.yield() }
     }
 
     private static var configuration: Configuration {

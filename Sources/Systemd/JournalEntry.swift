@@ -28,6 +28,8 @@ package struct JournalFieldName: Sendable, Hashable {
     private init(known text: String) { self.text = text }
 
     package static let message = JournalFieldName(known: "MESSAGE")
+    package static let messageID = JournalFieldName(known: "MESSAGE_ID")
+    package static let syslogFacility = JournalFieldName(known: "SYSLOG_FACILITY")
     package static let priority = JournalFieldName(known: "PRIORITY")
     package static let syslogIdentifier = JournalFieldName(known: "SYSLOG_IDENTIFIER")
     package static let codeFile = JournalFieldName(known: "CODE_FILE")

@@ -23,6 +23,9 @@ package enum LogDestination: Sendable {
         self = isJournal ? .journal(JournalWriter()) : .standardError
     }
 
+    /// Whether statements go to the journal.
+    package var isJournal: Bool { if case .journal = self { true } else { false } }
+
     /// Makes the handler of one logger, for `LoggingSystem.bootstrap`.
     package func makeHandler(label: String, logLevel: Logger.Level = .info) -> any LogHandler {
         switch self {

@@ -21,11 +21,13 @@ struct Daemon: Sendable {
     /// Kept until the end: our own sockets are unlinked with it.
     private let listening: Listening
     private let manager: ServiceManager
+    /// Absent in the foreground, where there is no journal to mirror into.
+    private let mirror: JournalMirror?
     private let logger: Logger
 
     init(
         _ settings: Settings, _ store: Store, _ listening: Listening, credentials: String?, _ manager: ServiceManager,
-        _ logger: Logger
+        isJournalled: Bool, _ logger: Logger
     ) async throws(StartFailure) {
         let configuration = settings.configuration
         for caution in configuration.cautions { logger.warning("\(caution)") }
@@ -67,6 +69,7 @@ struct Daemon: Sendable {
         self.listening = listening
         routesToUpstream = upstream
         self.manager = manager
+        mirror = isJournalled ? JournalMirror(store, position: MirrorPosition(in: store), logger: logger) : nil
         self.logger = logger
     }
 
@@ -91,6 +94,15 @@ struct Daemon: Sendable {
     }
 
     private func run(_ watchdog: Watchdog?) async throws {
+        try await withThrowingTaskGroup { group in
+            if let mirror { group.addTask { await mirror.run() } }
+            try await keepRecord(watchdog)
+            await mirror?.rest(for: .seconds(1))
+            group.cancelAll()
+        }
+    }
+
+    private func keepRecord(_ watchdog: Watchdog?) async throws {
         try await record(.started, details: ["version": Release.version])
         for project in methods.projects where project.key.current != .missing {
             try await record(

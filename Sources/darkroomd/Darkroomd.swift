@@ -72,7 +72,7 @@ struct Darkroomd: AsyncParsableCommand {
             let listening = try Listening(self, environment)
             let daemon = try await Daemon(
                 settings, store, listening, credentials: credentials ?? environment.credentialsDirectory, manager,
-                logger)
+                isJournalled: destination.isJournal, logger)
             try await daemon.serve(Watchdog(environment, manager: manager))
         } catch {
             // One line for a person in the foreground; in the journal it is an entry like the others.
