@@ -6,6 +6,7 @@ extension Target.Dependency {
     static let argumentParser = product(name: "ArgumentParser", package: "swift-argument-parser")
     static let asyncHTTPClient = product(name: "AsyncHTTPClient", package: "async-http-client")
     static let crypto = product(name: "Crypto", package: "swift-crypto")
+    static let cryptoExtras = product(name: "CryptoExtras", package: "swift-crypto")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let logging = product(name: "Logging", package: "swift-log")
@@ -29,7 +30,8 @@ let package = Package(
         .library(name: "DarkroomClient", targets: ["Client"]),
         .executable(name: "darkroomd", targets: ["darkroomd"]),
         .executable(name: "darkroom", targets: ["darkroom"]),
-        .executable(name: "gemini-simulator", targets: ["GeminiSimulator"]),
+        .library(name: "GeminiSimulator", targets: ["GeminiSimulator"]),
+        .executable(name: "gemini-simulator", targets: ["gemini-simulator"]),
         .executable(name: "darkroom-bench", targets: ["darkroom-bench"]),
     ],
     dependencies: [
@@ -70,13 +72,14 @@ let package = Package(
                 .nioConcurrencyHelpers,
                 .nioSSL,
                 .crypto,
+                .cryptoExtras,
             ],
             resources: [.embedInCode("catalogue.json")]),
         .target(name: "Quota"),
         .target(
             name: "Store",
             dependencies: [
-                "Wire",
+                "Wire", "ImageHeader",
                 .grdb,
                 .crypto,
             ]),
@@ -99,14 +102,13 @@ let package = Package(
         .executableTarget(
             name: "darkroom",
             dependencies: [
-                "CAncillary", "Wire", "Client",
+                "CAncillary", "Wire", "ImageHeader", "Client",
                 .argumentParser,
             ]),
-        .executableTarget(
+        .target(
             name: "GeminiSimulator",
             dependencies: [
                 "CImageCodecs",
-                .argumentParser,
                 .nioCore,
                 .nioPosix,
                 .nioHTTP1,
@@ -114,12 +116,14 @@ let package = Package(
                 .x509,
                 .swiftASN1,
                 .crypto,
+                .cryptoExtras,
             ],
             resources: [.embedInCode("fixtures.txt")]),
+        .executableTarget(name: "gemini-simulator", dependencies: ["GeminiSimulator", .argumentParser]),
         .executableTarget(
             name: "darkroom-bench",
             dependencies: [
-                "CBase64", "Wire", "LineSocket",
+                "CBase64", "Wire", "LineSocket", "Quota",
                 .argumentParser,
                 .nioCore,
                 .nioPosix,
@@ -143,6 +147,7 @@ let package = Package(
                 .x509,
                 .swiftASN1,
                 .crypto,
+                .cryptoExtras,
             ],
             resources: [.copy("Fixtures")]),
         .testTarget(name: "QuotaTests", dependencies: ["Quota"]),
@@ -158,12 +163,13 @@ let package = Package(
         .testTarget(
             name: "SystemdTests", dependencies: ["Systemd", .logging]),
         .testTarget(name: "ClientTests", dependencies: ["TestKit", "Wire", "LineSocket", "Client"]),
-        .testTarget(name: "GeminiSimulatorTests", dependencies: ["TestKit", "GeminiSimulator"]),
+        .testTarget(
+            name: "GeminiSimulatorTests", dependencies: ["TestKit", "GeminiSimulator", "gemini-simulator"]),
         .testTarget(
             name: "DaemonTests",
             dependencies: [
                 "TestKit", "CAncillary", "Wire", "LineSocket", "Gemini", "Engine", "darkroomd", "darkroom",
-                "GeminiSimulator",
+                "gemini-simulator",
             ]),
         .testTarget(
             name: "CommandTests",

@@ -1,5 +1,6 @@
 // The answer of `generateContent`: the parts, the usage and the rest, with every variation a client has to bear.
 
+import FoundationEssentials
 import NIOCore
 
 /// Builds one answer.
@@ -7,6 +8,9 @@ struct Answer {
     let request: GenerateRequest
     let variation: AnswerVariation
     let pictures: PictureCache
+    /// `usageMetadata.trafficType` of Vertex.
+    var trafficType = "ON_DEMAND"
+    let created: Date
 
     /// The whole reply; pictures are drawn or taken from the cache.
     func reply() async throws -> Reply {
@@ -15,7 +19,9 @@ struct Answer {
         if variation.snakeCase == true { answer = Self.snakeCase(answer) }
         if variation.arrayWrapped == true { answer = [answer] }
         var reply = Reply(json: answer, layout: variation.layout ?? .pretty)
-        reply.headers.append((name: "x-gemini-service-tier", value: "standard"))
+        if request.dialect == .developer {
+            reply.headers.append((name: "x-gemini-service-tier", value: "standard"))
+        }
         if drawsImages { reply.usualMilliseconds = request.model.usualMilliseconds(size: request.size) }
         return reply
     }
@@ -31,22 +37,69 @@ struct Answer {
             candidate.append(.init(name: "finishReason", value: .string(variation.finishReason ?? "STOP")))
         }
         candidate.append(.init(name: "index", value: 0))
+        if request.dialect == .vertex { candidate.append(.init(name: "safetyRatings", value: Self.ratings)) }
+        if let grounding = Grounding(prompt: plainPrompt, searches: request.searches).metadata {
+            candidate.append(.init(name: "groundingMetadata", value: grounding))
+        }
         let id = (0..<11).map { _ in String(UInt16.random(in: 0...UInt16.max), radix: 36) }.joined().prefix(22)
-        return [
-            "candidates": [.object(candidate)], "usageMetadata": usage,
-            "modelVersion": .string(variation.modelVersion ?? request.model.id), "responseId": .string(String(id)),
+        var members: [JSON.Member] = [
+            .init(name: "candidates", value: [.object(candidate)]), .init(name: "usageMetadata", value: usage),
+            .init(name: "modelVersion", value: .string(variation.modelVersion ?? request.model.id)),
+            .init(name: "responseId", value: .string(String(id))),
         ]
+        if request.dialect == .vertex {
+            members.append(.init(name: "createTime", value: .string(created.timestamp)))
+        }
+        return .object(members)
     }
 
+    private static let ratings: JSON = .array(
+        ["HATE", "DANGEROUS_CONTENT", "HARASSMENT", "SEXUALLY_EXPLICIT"].map { harm in
+            [
+                "category": .string("HARM_CATEGORY_IMAGE_\(harm)"), "probability": "NEGLIGIBLE",
+                "severity": "HARM_SEVERITY_NEGLIGIBLE",
+            ]
+        })
+
+    /// The parts, signed as Gemini 3 signs them: the first that is no thought, and every image.
     private func parts() async throws -> [JSON] {
-        var parts: [JSON] = []
+        var place = 0
+        var signed: [JSON] = []
+        for part in try await unsignedParts() {
+            var members = part.members
+            if variation.signature ?? request.model.hasSignatures, part.isImage || (place == 0 && !part.isThought) {
+                let signature = ThoughtSignature.text(model: request.model.id, place: place, payload: part.payload)
+                members.append(.init(name: "thoughtSignature", value: .string(signature)))
+            }
+            if !part.isThought { place += 1 }
+            signed.append(.object(members))
+        }
+        return signed
+    }
+
+    private struct Part {
+        var members: [JSON.Member]
+        var isThought = false
+        var isImage = false
+        /// SHA-256 of what it holds.
+        var payload: String
+
+        static func text(_ text: String, isThought: Bool = false) -> Part {
+            var part = Part(
+                members: [.init(name: "text", value: .string(text))], isThought: isThought,
+                payload: ThoughtSignature.payload(ofText: text))
+            if isThought { part.members.append(.init(name: "thought", value: true)) }
+            return part
+        }
+    }
+
+    private func unsignedParts() async throws -> [Part] {
+        var parts: [Part] = []
         if request.wantsThoughts {
-            parts.append(["text": "**Composing the scene**\n\nThe picture follows the prompt.", "thought": true])
+            parts.append(.text("**Composing the scene**\n\nThe picture follows the prompt.", isThought: true))
         }
-        guard drawsImages else {
-            return parts + [["text": .string(variation.textBefore ?? "Here is your image:")]]
-        }
-        if let text = variation.textBefore { parts.append(["text": .string(text)]) }
+        guard drawsImages else { return parts + [.text(variation.textBefore ?? "Here is your image:")] }
+        if let text = variation.textBefore { parts.append(.text(text)) }
         var index = max(1, variation.images ?? 1)
         // The final picture is number 0, whatever comes before it.
         for _ in 0..<(variation.drafts ?? 0) {
@@ -60,43 +113,46 @@ struct Answer {
         for image in (0..<(variation.images ?? 1)).reversed() {
             parts.append(try await imagePart(index: image, marked: false))
         }
-        if let text = variation.textAfter { parts.append(["text": .string(text)]) }
+        if let text = variation.textAfter { parts.append(.text(text)) }
         return parts
     }
 
-    private func imagePart(index: Int, marked: Bool) async throws -> JSON {
+    private func imagePart(index: Int, marked: Bool) async throws -> Part {
         let order = pictureOrder(index: index)
+        let picture = try await pictures.picture(of: order)
         let mimeType = variation.claimedType ?? order.type.mimeType
-        var part: [JSON.Member] = [
-            .init(
-                name: "inlineData",
-                value: ["mimeType": .string(mimeType), "data": .verbatim(try await data(of: order))])
-        ]
-        if marked { part.append(.init(name: "thought", value: true)) }
-        if variation.signature ?? request.model.hasSignatures {
-            part.append(.init(name: "thoughtSignature", value: .string(signature(of: order))))
-        }
-        return .object(part)
+        var part = Part(
+            members: [
+                .init(
+                    name: "inlineData",
+                    value: ["mimeType": .string(mimeType), "data": .verbatim(data(of: picture))])
+            ], isThought: marked, isImage: true, payload: picture.sha256)
+        if marked { part.members.append(.init(name: "thought", value: true)) }
+        return part
     }
 
-    private func pictureOrder(index: Int) -> PictureOrder {
+    private var plainPrompt: String {
+        let directive = request.prompt.firstRange(of: "{sim:")
+        return String(request.prompt[..<(directive?.lowerBound ?? request.prompt.endIndex)])
+    }
+
+    func pictureOrder(index: Int) -> PictureOrder {
         var pixels = request.model.pixels(ratio: request.ratio, size: request.size) ?? (1024, 1024)
         if let asked = variation.pixels, asked.count == 2 { pixels = (asked[0], asked[1]) }
-        let directive = request.prompt.firstRange(of: "{sim:")
-        let prompt = request.prompt[..<(directive?.lowerBound ?? request.prompt.endIndex)]
         return PictureOrder(
-            prompt: String(prompt), seed: request.seed, index: index,
+            prompt: plainPrompt, seed: request.seed, index: index,
             label: "\(request.model.id)  \(request.ratio)  \(request.size.rawValue)  \(pixels.0)x\(pixels.1)  "
                 + "drawn by gemini-simulator",
-            width: pixels.0, height: pixels.1, type: variation.imageType ?? request.model.imageType)
+            width: pixels.0, height: pixels.1, type: variation.imageType ?? request.imageType ?? request.model.imageType
+        )
     }
 
-    private func data(of order: PictureOrder) async throws -> ByteBuffer {
+    private func data(of picture: DrawnPicture) -> ByteBuffer {
         if variation.notAnImage == true {
             // "These bytes are no image.", one time and again.
             return ByteBuffer(string: String(repeating: "VGhlc2UgYnl0ZXMgYXJlIG5vIGltYWdlLiAg", count: 40))
         }
-        let base64 = try await pictures.base64(of: order)
+        let base64 = picture.base64
         guard variation.badBase64 == true || variation.noPadding == true || variation.escapes == true else {
             return base64
         }
@@ -121,20 +177,13 @@ struct Answer {
         }
         return escaped
     }
-
-    /// Opaque to everyone; follows from the picture, so that a test can see it come back.
-    private func signature(of order: PictureOrder) -> String {
-        var dice = Dice(order)
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-        return String((0..<400).map { _ in alphabet[Int(dice.roll() * 64)] })
-    }
 }
 
 extension Answer {
     /// Counted as the API does: total = prompt + candidates + thoughts.
     private var usage: JSON {
-        let textTokens = request.prompt.utf8.count / 4 + 1
-        let inputTokens = request.inputImages * 1120
+        let textTokens = request.textTokens
+        let inputTokens = request.inputTokens - textTokens
         let drawn = drawsImages && variation.empty != true
         let images = drawn ? (variation.images ?? 1) + (variation.unmarkedDrafts ?? 0) : 0
         let imageTokens = images * (request.model.imageTokens[request.size] ?? 0)
@@ -155,35 +204,14 @@ extension Answer {
                     value: [["modality": "IMAGE", "tokenCount": .integer(imageTokens)]]))
         }
         if thoughtTokens > 0 { members.append(.init(name: "thoughtsTokenCount", value: .integer(thoughtTokens))) }
-        members.append(.init(name: "serviceTier", value: "standard"))
+        switch request.dialect {
+        case .developer: members.append(.init(name: "serviceTier", value: "standard"))
+        case .vertex: members.append(.init(name: "trafficType", value: .string(trafficType)))
+        }
         for (name, count) in variation.usage ?? [:] {
             members.removeAll { $0.name == name }
             members.append(.init(name: name, value: .integer(count)))
         }
         return .object(members)
-    }
-
-    private static func reversed(_ value: JSON) -> JSON {
-        switch value {
-        case .array(let elements): .array(elements.map(reversed))
-        case .object(let members):
-            .object(members.reversed().map { .init(name: $0.name, value: reversed($0.value)) })
-        default: value
-        }
-    }
-
-    private static func snakeCase(_ value: JSON) -> JSON {
-        switch value {
-        case .array(let elements): return .array(elements.map(snakeCase))
-        case .object(let members):
-            return .object(
-                members.map { member in
-                    let name = member.name.reduce(into: "") { result, letter in
-                        result += letter.isUppercase ? "_" + letter.lowercased() : String(letter)
-                    }
-                    return .init(name: name, value: snakeCase(member.value))
-                })
-        default: return value
-        }
     }
 }

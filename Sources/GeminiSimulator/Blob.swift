@@ -7,7 +7,8 @@ import FoundationEssentials
 struct Blob: Sendable {
     private var pending: [UInt8] = []
     private var digest = SHA256()
-    private var start: [UInt8] = []
+    /// The first bytes, enough for the header of most images.
+    private(set) var start: [UInt8] = []
     private(set) var byteCount = 0
     private(set) var isBase64 = true
 
@@ -32,7 +33,9 @@ struct Blob: Sendable {
     var sha256: String { digest.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
 
     /// Whether the first bytes are those of a type that the API reads.
-    var isImage: Bool {
+    var isImage: Bool { Self.isImage(start) }
+
+    static func isImage(_ start: [UInt8]) -> Bool {
         start.starts(with: [0x89, 0x50, 0x4E, 0x47]) || start.starts(with: [0xFF, 0xD8, 0xFF])
             || (start.starts(with: Array("RIFF".utf8)) && start.dropFirst(8).starts(with: Array("WEBP".utf8)))
             || start.dropFirst(4).starts(with: Array("ftyp".utf8))
@@ -67,6 +70,8 @@ struct Blob: Sendable {
         pending.removeFirst(count)
         digest.update(data: bytes)
         byteCount += bytes.count
-        if start.count < 16 { start += bytes.prefix(16) }
+        if start.count < RequestBody.keptStartBytes {
+            start += bytes.prefix(RequestBody.keptStartBytes - start.count)
+        }
     }
 }

@@ -7,7 +7,7 @@ import SwiftASN1
 import X509
 
 /// What may be wrong with the server's certificate on purpose.
-enum CertificateFault: String, CaseIterable, Sendable {
+public enum CertificateFault: String, CaseIterable, Sendable {
     case otherHost = "other-host"
     case expired
     case unknownAuthority = "unknown-authority"

@@ -1,5 +1,6 @@
 // One connection: its requests one after the other, each read, recorded, answered.
 
+import Crypto
 import NIOCore
 import NIOHTTP1
 
@@ -7,7 +8,8 @@ typealias RequestParts = NIOAsyncChannelInboundStream<HTTPServerRequestPart>
 
 /// What all connections share.
 struct Simulator: Sendable {
-    let keys: Set<String>
+    let keys: KeyRing
+    let scheme: String
     let rules = RuleBook()
     let recorder = Recorder()
     let api: API
@@ -15,7 +17,12 @@ struct Simulator: Sendable {
     /// Whether pictures take the time they take at Google.
     let takesItsTime: Bool
 
-    var control: Control { Control(rules: rules, recorder: recorder) }
+    var control: Control { Control(rules: rules, recorder: recorder, api: api) }
+
+    /// Scheme and host as the client named them.
+    func origin(_ head: HTTPRequestHead) -> String {
+        "\(scheme)://\(head.headers.first(name: "host") ?? "localhost")"
+    }
 }
 
 /// One client's connection.
@@ -31,7 +38,7 @@ struct Connection {
             // Anything else here is the rest of a body that was answered before it was read.
             guard case .head(let head) = part else { continue }
             let target = Target(head.uri)
-            let route = Route(method: head.method, path: target.path)
+            let route = Route(method: head.method, target: target)
             let stays =
                 if route == .control {
                     try await control(head, target, &iterator)
@@ -54,8 +61,8 @@ struct Connection {
             if body.readableBytes <= 1024 * 1024 { body.writeBuffer(&piece) }
         }
         let reply = simulator.control.reply(
-            method: head.method.rawValue, path: target.path, body: Array(body.readableBytesView),
-            peer: channel.remoteAddress)
+            method: head.method.rawValue, target: target, origin: simulator.origin(head),
+            body: Array(body.readableBytesView), peer: channel.remoteAddress)
         return try await ReplyWriter(channel: channel, version: head.version).write(reply, Act(contentLength: true))
     }
 
@@ -63,7 +70,7 @@ struct Connection {
     private func exchange(
         _ head: HTTPRequestHead, _ target: Target, _ route: Route, _ parts: inout RequestParts.AsyncIterator
     ) async throws -> Bool {
-        let credential = Credential(headers: head.headers, query: target.query, keys: simulator.keys)
+        let credential = simulator.keys.credential(headers: head.headers, query: target.query)
         let number = simulator.recorder.begin(record(of: head, target, route, credential))
         let writer = ReplyWriter(channel: channel, version: head.version)
         var stays = false
@@ -87,12 +94,9 @@ struct Connection {
     ) -> Record {
         Record(
             connection: number, method: head.method.rawValue, path: target.path,
-            query: target.query.map {
-                ($0.name, Credential.redacted($0.value, name: $0.name, keys: simulator.keys))
-            },
-            headers: head.headers.map {
-                ($0.name, Credential.redacted($0.value, name: $0.name, keys: simulator.keys))
-            }, credential: credential, model: route.modelID)
+            query: target.query.map { ($0.name, simulator.keys.redacted($0.value, name: $0.name)) },
+            headers: head.headers.map { ($0.name, simulator.keys.redacted($0.value, name: $0.name)) },
+            credential: credential, model: route.modelID)
     }
 
     private func sendRecorded(
@@ -113,24 +117,35 @@ struct Connection {
         _ head: HTTPRequestHead, _ target: Target, _ route: Route, _ credential: Credential, _ number: Int,
         _ writer: ReplyWriter, _ parts: inout RequestParts.AsyncIterator
     ) async throws -> Bool {
+        var call = Call(
+            target: target, headers: head.headers, origin: simulator.origin(head), route: route,
+            credential: credential)
         if let early = simulator.rules.take(path: target.path, model: route.modelID, prompt: nil) {
             simulator.recorder.change(number) { $0.rule = early.number }
             return try await perform(early.act, number, writer) {
-                try await plainReply(route, credential, nil, [], early.act)
+                try await plainReply(call, early.act)
             }
         }
         if head.headers["expect"].contains("100-continue") { try await writer.writeContinue(head.version) }
-        var body = RequestBody()
+        var body = RequestBody(
+            isJSON: !route.takesBytes,
+            continuing: simulator.api.digest(of: route) ?? SHA256())
         while case .body(let piece)? = try await parts.next(isolation: #isolation) { body.append(piece) }
         if body.isTooLarge {
             return try await perform(Act(fixture: "too-large"), number, writer) { Reply(status: 413) }
         }
-        let json = body.byteCount == 0 ? nil : try? body.parsed()
+        let json = body.byteCount == 0 || route.takesBytes ? nil : try? body.parsed()
+        call.body = json
+        call.received = body
+        let recordedBody =
+            route == .token
+            ? TokenIssuer.recorded(call.form)
+            : json.map { RequestBody.withoutImages($0, blobs: body.blobs) } ?? .null
         let prompt = json.map(GenerateRequest.prompt(of:)) ?? ""
         simulator.recorder.change(number) { record in
             record.bodyBytes = body.byteCount
             record.bodySHA256 = body.sha256
-            record.body = json.map { RequestBody.withoutImages($0, blobs: body.blobs) } ?? .null
+            record.body = recordedBody
             record.prompt = prompt
         }
         let act: Act
@@ -147,15 +162,14 @@ struct Connection {
         let key = head.headers.first(name: Credential.header) ?? target.query.first { $0.name == "key" }?.value
         return try await perform(act, number, writer) {
             if act.echoKey == true { return Self.echo(key ?? "") }
-            return try await plainReply(route, credential, json, body.blobs, act)
+            return try await plainReply(call, act)
         }
     }
 
     private func plainReply(
-        _ route: Route, _ credential: Credential, _ body: JSON?, _ blobs: [Blob], _ act: Act
+        _ call: Call, _ act: Act
     ) async throws -> Reply {
-        try await simulator.api.reply(
-            to: route, credential: credential, body: body, blobs: blobs, variation: act.answer ?? AnswerVariation())
+        try await simulator.api.reply(to: call, variation: act.answer ?? AnswerVariation())
     }
 
     /// What Google's suspended-consumer error has been seen to do.

@@ -2,6 +2,7 @@
 
 /// Walks a request, renames its fields to their JSON names and collects what does not fit.
 struct FieldCheck {
+    private let dialect: Dialect
     private struct Violation {
         /// Path in proto names, empty at the root.
         let field: String
@@ -11,12 +12,14 @@ struct FieldCheck {
     private var violations: [Violation] = []
 
     /// The request under its JSON names: proto3's JSON accepts both `imageConfig` and `image_config`.
-    static func canonical(_ request: JSON) throws(Refusal) -> JSON {
-        var check = FieldCheck()
+    static func canonical(_ request: JSON, dialect: Dialect) throws(Refusal) -> JSON {
+        var check = FieldCheck(dialect: dialect)
         let canonical = check.walk(request, as: .request, at: "")
         guard check.violations.isEmpty else { throw check.refusal }
         return canonical
     }
+
+    private init(dialect: Dialect) { self.dialect = dialect }
 
     private var refusal: Refusal {
         let entries = violations.map { violation -> JSON in
@@ -36,7 +39,7 @@ struct FieldCheck {
             reject(value, "(\(message))", at: path)
             return value
         }
-        let fields = message.fields
+        let fields = message.fields(in: dialect)
         var canonical: [JSON.Member] = []
         for member in members {
             let name = Self.lowerCamelCase(member.name)

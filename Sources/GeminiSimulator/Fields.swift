@@ -1,4 +1,18 @@
-// The fields of a request, message by message, as the v1beta Developer API knows them. The API rejects every other name.
+// The fields of a request, message by message, as the v1beta Developer API and Vertex know them. Every other name is
+// rejected.
+
+/// The two APIs that know `generateContent`.
+enum Dialect: Sendable {
+    case developer, vertex
+
+    /// Before an enum's name in an error.
+    var types: String {
+        switch self {
+        case .developer: "type.googleapis.com/google.ai.generativelanguage.v1beta."
+        case .vertex: "type.googleapis.com/google.cloud.aiplatform.v1."
+        }
+    }
+}
 
 /// What a field holds.
 enum Field: Sendable {
@@ -20,19 +34,45 @@ enum Field: Sendable {
 enum Message: Sendable {
     case request, content, part, blob, fileData, generationConfig, imageConfig, responseFormat, imageFormat
     case thinkingConfig, safetySetting, tool, googleSearch, searchTypes, timeRange, mediaResolution, empty
-
-    private static let types = "type.googleapis.com/google.ai.generativelanguage.v1beta."
+    case imageOutputOptions
 
     /// The fields by their JSON names.
-    var fields: [String: Field] {
-        switch self {
+    func fields(in dialect: Dialect) -> [String: Field] {
+        var fields = commonFields(dialect)
+        switch (self, dialect) {
+        case (.request, .developer):
+            fields["store"] = .bool
+            fields["serviceTier"] = .oneOf(dialect.types + "ServiceTier", ["flex", "standard", "priority"])
+        case (.request, .vertex): fields["modelArmorConfig"] = .any
+        case (.imageConfig, .vertex):
+            fields["personGeneration"] = .oneOf(
+                dialect.types + "ImageConfig.PersonGeneration", ["ALLOW_ALL", "ALLOW_ADULT", "ALLOW_NONE"])
+            fields["prominentPeople"] = .oneOf(
+                dialect.types + "ImageConfig.ProminentPeople", ["ALLOW_PROMINENT_PEOPLE", "BLOCK_PROMINENT_PEOPLE"])
+            fields["imageOutputOptions"] = .message(.imageOutputOptions)
+        case (.safetySetting, .vertex):
+            fields["method"] = .oneOf(
+                dialect.types + "SafetySetting.HarmBlockMethod", ["SEVERITY", "PROBABILITY"])
+            fields["category"] = .oneOf(
+                dialect.types + "HarmCategory", Self.harmCategories + Self.vertexHarmCategories)
+        case (.googleSearch, .developer): fields["timeRangeFilter"] = .message(.timeRange)
+        case (.googleSearch, .vertex):
+            fields["excludeDomains"] = .list(of: .string)
+            fields["blockingConfidence"] = .string
+        default: break
+        }
+        return fields
+    }
+
+    private func commonFields(_ dialect: Dialect) -> [String: Field] {
+        let types = dialect.types
+        return switch self {
         case .request:
             [
                 "model": .string, "contents": .list(of: .message(.content)), "systemInstruction": .message(.content),
                 "generationConfig": .message(.generationConfig),
                 "safetySettings": .list(of: .message(.safetySetting)), "tools": .list(of: .message(.tool)),
-                "toolConfig": .any, "cachedContent": .string, "labels": .any, "store": .bool,
-                "serviceTier": .oneOf(Self.types + "ServiceTier", ["flex", "standard", "priority"]),
+                "toolConfig": .any, "cachedContent": .string, "labels": .any,
             ]
         case .content: ["role": .string, "parts": .list(of: .message(.part))]
         case .part:
@@ -44,25 +84,25 @@ enum Message: Sendable {
             ]
         case .blob: ["mimeType": .string, "data": .bytes]
         case .fileData: ["mimeType": .string, "fileUri": .string]
-        case .generationConfig: Self.generationConfigFields
+        case .generationConfig: Self.generationConfigFields(types)
         case .imageConfig: ["aspectRatio": .string, "imageSize": .string]
         case .responseFormat: ["image": .message(.imageFormat), "text": .any]
         case .imageFormat:
             [
-                "aspectRatio": .oneOf(Self.types + "AspectRatio", Array(Self.ratioNames.keys)),
-                "imageSize": .oneOf(Self.types + "ImageSize", Array(Self.sizeNames.keys)),
-                "mimeType": .string, "delivery": .oneOf(Self.types + "Delivery", ["INLINE", "URI"]),
+                "aspectRatio": .oneOf(types + "AspectRatio", Array(Self.ratioNames.keys)),
+                "imageSize": .oneOf(types + "ImageSize", Array(Self.sizeNames.keys)),
+                "mimeType": .string, "delivery": .oneOf(types + "Delivery", ["INLINE", "URI"]),
             ]
         case .thinkingConfig:
             [
                 "includeThoughts": .bool, "thinkingBudget": .int32,
                 "thinkingLevel": .oneOf(
-                    Self.types + "ThinkingConfig.ThinkingLevel", ["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"]),
+                    types + "ThinkingConfig.ThinkingLevel", ["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"]),
             ]
         case .safetySetting:
             [
-                "category": .oneOf(Self.types + "HarmCategory", Self.harmCategories),
-                "threshold": .oneOf(Self.types + "SafetySetting.HarmBlockThreshold", Self.thresholds),
+                "category": .oneOf(types + "HarmCategory", Self.harmCategories),
+                "threshold": .oneOf(types + "SafetySetting.HarmBlockThreshold", Self.thresholds),
             ]
         case .tool:
             [
@@ -71,28 +111,36 @@ enum Message: Sendable {
                 "functionDeclarations": .any, "googleSearchRetrieval": .any,
             ]
         case .googleSearch:
-            ["searchTypes": .message(.searchTypes), "timeRangeFilter": .message(.timeRange)]
+            ["searchTypes": .message(.searchTypes)]
         case .searchTypes: ["webSearch": .message(.empty), "imageSearch": .message(.empty)]
         case .timeRange: ["startTime": .string, "endTime": .string]
-        case .mediaResolution: ["level": .oneOf(Self.types + "Part.MediaResolution.Level", Self.resolutions)]
+        case .mediaResolution: ["level": .oneOf(types + "Part.MediaResolution.Level", Self.resolutions)]
+        case .imageOutputOptions: ["mimeType": .string, "compressionQuality": .int32]
         case .empty: [:]
         }
     }
 
-    private static let generationConfigFields: [String: Field] = [
-        "responseModalities": .list(of: .oneOf(types + "GenerationConfig.Modality", ["TEXT", "IMAGE", "AUDIO"])),
-        "imageConfig": .message(.imageConfig), "responseFormat": .list(of: .message(.responseFormat)),
-        "candidateCount": .int32, "seed": .int32, "temperature": .float, "topP": .float, "topK": .float,
-        "maxOutputTokens": .int32, "stopSequences": .list(of: .string), "responseMimeType": .string,
-        "responseSchema": .any, "responseJsonSchema": .any, "presencePenalty": .float, "frequencyPenalty": .float,
-        "responseLogprobs": .bool, "logprobs": .int32, "enableEnhancedCivicAnswers": .bool, "speechConfig": .any,
-        "thinkingConfig": .message(.thinkingConfig),
-        "mediaResolution": .oneOf(types + "GenerationConfig.MediaResolution", resolutions),
-    ]
+    private static func generationConfigFields(_ types: String) -> [String: Field] {
+        [
+            "responseModalities": .list(of: .oneOf(types + "GenerationConfig.Modality", ["TEXT", "IMAGE", "AUDIO"])),
+            "imageConfig": .message(.imageConfig), "responseFormat": .list(of: .message(.responseFormat)),
+            "candidateCount": .int32, "seed": .int32, "temperature": .float, "topP": .float, "topK": .float,
+            "maxOutputTokens": .int32, "stopSequences": .list(of: .string), "responseMimeType": .string,
+            "responseSchema": .any, "responseJsonSchema": .any, "presencePenalty": .float, "frequencyPenalty": .float,
+            "responseLogprobs": .bool, "logprobs": .int32, "enableEnhancedCivicAnswers": .bool, "speechConfig": .any,
+            "thinkingConfig": .message(.thinkingConfig),
+            "mediaResolution": .oneOf(types + "GenerationConfig.MediaResolution", resolutions),
+        ]
+    }
 
     private static let harmCategories = [
         "HARM_CATEGORY_HARASSMENT", "HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_SEXUALLY_EXPLICIT",
         "HARM_CATEGORY_DANGEROUS_CONTENT", "HARM_CATEGORY_CIVIC_INTEGRITY",
+    ]
+
+    private static let vertexHarmCategories = [
+        "HARM_CATEGORY_JAILBREAK", "HARM_CATEGORY_IMAGE_HATE", "HARM_CATEGORY_IMAGE_DANGEROUS_CONTENT",
+        "HARM_CATEGORY_IMAGE_HARASSMENT", "HARM_CATEGORY_IMAGE_SEXUALLY_EXPLICIT",
     ]
 
     private static let thresholds = [

@@ -3,6 +3,7 @@
 /// What one accepted request asks for.
 struct GenerateRequest: Sendable {
     var model: Model
+    var dialect = Dialect.developer
     /// The text of the last user turn.
     var prompt = ""
     var ratio = "1:1"
@@ -11,86 +12,51 @@ struct GenerateRequest: Sendable {
     var wantsImage = true
     var wantsThoughts = false
     var inputImages = 0
+    /// The sides of the first input image that shows them.
+    var firstInput: ImageSides?
+    /// The type that was asked for, where it can be.
+    var imageType: ImageType?
+    var searches: Set<Model.Search> = []
+
+    init(model: Model) { self.model = model }
 
     /// Reads a parsed body, whose long strings have been replaced by `blobs`, see `RequestBody`.
-    init(model id: String, body: JSON, blobs: [Blob]) throws(Refusal) {
-        guard let model = Model.named(id) else { throw Self.unknownModel(id) }
+    init(model: Model, body: JSON, blobs: [Blob], check: ContentsCheck) throws(Refusal) {
         self.model = model
-        let body = try FieldCheck.canonical(body)
-        try readContents(body["contents"]?.elements ?? [], blobs: blobs)
+        dialect = check.dialect
+        let body = try FieldCheck.canonical(body, dialect: check.dialect)
+        try readContents(body["contents"]?.elements ?? [], blobs: blobs, check)
         let config = body["generationConfig"] ?? [:]
         try readModalities(config["responseModalities"])
+        ratio = firstInput?.nearest(of: model.ratios) ?? ratio
         try readImageConfig(config)
         try readThinking(config["thinkingConfig"])
-        seed = config["seed"]?.integerValue ?? 0
-        if let count = config["candidateCount"]?.integerValue, count != 1 {
-            throw .invalidArgument("Multiple candidates is not enabled for this model")
-        }
+        try readSampling(config)
+        try readTools(body["tools"]?.elements ?? [])
         for (index, setting) in (body["safetySettings"]?.elements ?? []).enumerated() where setting["category"] == nil {
             throw .invalidArgument(
                 "* GenerateContentRequest.safety_settings[\(index)].category: category is required\n")
         }
     }
 
-    static func unknownModel(_ id: String) -> Refusal {
+    /// Counted as the API does, roughly: a token for four bytes, and so many for an image.
+    var textTokens: Int { prompt.utf8.count / 4 + 1 }
+    var inputTokens: Int { textTokens + inputImages * model.inputImageTokens }
+
+    static func unknownModel(_ id: String, version: String) -> Refusal {
         Refusal(
             status: 404, code: "NOT_FOUND",
-            message: "models/\(id) is not found for API version v1beta, or is not supported for generateContent. "
+            message: "models/\(id) is not found for API version \(version), or is not supported for generateContent. "
                 + "Call ListModels to see the list of available models and their supported methods.")
     }
 
     /// The prompt of a body, also of one that will be refused: rules and the record go by it.
     static func prompt(of body: JSON) -> String {
+        if let prompt = body["prompt"]?.text { return prompt }
         let turns = body["contents"]?.elements ?? body["contents"].map { [$0] } ?? []
         let turn = turns.last { ($0["role"]?.text ?? "user") == "user" }
-        return (turn?["parts"]?.elements ?? []).compactMap { $0["text"]?.text }.joined(separator: "\n")
-    }
-
-    private mutating func readContents(_ contents: [JSON], blobs: [Blob]) throws(Refusal) {
-        if contents.isEmpty { throw .invalidArgument("* GenerateContentRequest.contents: contents is not specified\n") }
-        for (turnIndex, turn) in contents.enumerated() {
-            let role = turn["role"]?.text ?? "user"
-            if role != "user" && role != "model" { throw .invalidArgument("Please use a valid role: user, model.") }
-            let parts = turn["parts"]?.elements ?? []
-            if parts.isEmpty {
-                throw .invalidArgument(
-                    "* GenerateContentRequest.contents[\(turnIndex)].parts: contents.parts must not be empty.\n")
-            }
-            for (partIndex, part) in parts.enumerated() {
-                try readPart(part, ofModel: role == "model", at: (turnIndex, partIndex), blobs: blobs)
-            }
-        }
-        prompt = Self.prompt(of: ["contents": .array(contents)])
-    }
-
-    private mutating func readPart(
-        _ part: JSON, ofModel: Bool, at place: (turn: Int, part: Int), blobs: [Blob]
-    ) throws(Refusal) {
-        let payloads = ["text", "inlineData", "fileData", "functionCall", "functionResponse"].filter { part[$0] != nil }
-        if payloads.count > 1 {
-            throw .invalidArgument(
-                "Invalid value at 'contents[\(place.turn)].parts[\(place.part)]' (oneof), oneof field 'data' is "
-                    + "already set. Cannot set '\(payloads[1])'")
-        }
-        guard let inline = part["inlineData"] else { return }
-        if ofModel, model.demandsSignatures, part["thoughtSignature"] == nil {
-            throw .invalidArgument(
-                "Image part is missing a thought_signature in content position \(place.turn + 1), part position "
-                    + "\(place.part + 1). Please refer to https://ai.google.dev/gemini-api/docs/thought-signatures "
-                    + "for more details.")
-        }
-        let type = inline["mimeType"]?.text ?? ""
-        if !["image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"].contains(type) {
-            throw .invalidArgument("Unsupported MIME type: \(type)")
-        }
-        let blob = Blob(standingFor: inline["data"]?.text ?? "", among: blobs)
-        if !blob.isBase64 {
-            throw .invalidArgument(
-                "Invalid value at 'contents[\(place.turn)].parts[\(place.part)].inline_data.data' (TYPE_BYTES), "
-                    + "Base64 decoding failed")
-        }
-        if !blob.isImage { throw .invalidArgument("Provided image is not valid.") }
-        inputImages += 1
+        let parts = turn?["parts"].map { $0.elements.isEmpty ? [$0] : $0.elements } ?? []
+        return parts.compactMap { $0["text"]?.text }.joined(separator: "\n")
     }
 
     private mutating func readModalities(_ modalities: JSON?) throws(Refusal) {
@@ -118,6 +84,7 @@ struct GenerateRequest: Sendable {
             if !model.ratios.contains(ratio) { throw Self.mustBeOneOf("aspect_ratio", model.ratiosInOrder) }
             self.ratio = ratio
         }
+        try readOutput(imageConfig?["imageOutputOptions"])
         guard let size else { return }
         if model.sizes == [.one], !model.hasThinking {
             throw .invalidArgument("Image size is not enabled for this model")
@@ -126,6 +93,20 @@ struct GenerateRequest: Sendable {
             throw Self.mustBeOneOf("image_size", model.sizes.map(\.rawValue))
         }
         self.size = known
+    }
+
+    private mutating func readOutput(_ options: JSON?) throws(Refusal) {
+        if let type = options?["mimeType"]?.text {
+            guard let known = ImageType(mimeType: type), known != .webp else {
+                throw Self.mustBeOneOf("image_output_options.mime_type", ["image/png", "image/jpeg"])
+            }
+            imageType = known
+        }
+        if let quality = options?["compressionQuality"]?.integerValue, !(0...100).contains(quality) {
+            throw .invalidArgument(
+                "* GenerateContentRequest.generation_config.image_config.image_output_options.compression_quality: "
+                    + "compression_quality must be in the range [0, 100].\n")
+        }
     }
 
     private static func mustBeOneOf(_ field: String, _ values: [String]) -> Refusal {
@@ -149,5 +130,42 @@ struct GenerateRequest: Sendable {
                 "Thinking level \(level) is not supported for this model. Please retry with other thinking level.")
         }
         wantsThoughts = thinking["includeThoughts"]?.isTrue ?? false
+    }
+
+    private mutating func readSampling(_ config: JSON) throws(Refusal) {
+        seed = config["seed"]?.integerValue ?? 0
+        for (name, field, largest) in [("temperature", "temperature", 2.0), ("topP", "top_p", 1.0)] {
+            guard let value = config[name]?.number, !(0...largest).contains(value) else { continue }
+            throw .invalidArgument(
+                "* GenerateContentRequest.generation_config.\(field): \(field) must be in the range [0.0, \(largest)].\n"
+            )
+        }
+        if let count = config["candidateCount"]?.integerValue, count != 1 {
+            throw .invalidArgument("Multiple candidates is not enabled for this model")
+        }
+        if let most = config["maxOutputTokens"]?.integerValue, !(1...32768).contains(most) {
+            throw .invalidArgument(
+                "Unable to submit request because it has a maxOutputTokens value of \(most) but the supported range is "
+                    + "from 1 (inclusive) to 32769 (exclusive). Update the value and try again.")
+        }
+    }
+
+    private mutating func readTools(_ tools: [JSON]) throws(Refusal) {
+        for tool in tools {
+            if tool["functionDeclarations"] != nil, model.drawsImages {
+                throw .invalidArgument("Function calling is not enabled for models/\(model.id)")
+            }
+            guard let search = tool["googleSearch"] else { continue }
+            if model.searches.isEmpty { throw .invalidArgument("Search as tool is not enabled for this model") }
+            if let range = search["timeRangeFilter"], (range["startTime"] == nil) != (range["endTime"] == nil) {
+                throw .invalidArgument("Time range filter needs both start_time and end_time.")
+            }
+            let types = search["searchTypes"]
+            // Pages only, when nothing is said; a model without image search gives pages for both.
+            if types?["imageSearch"] != nil, model.searches.contains(.images) { searches.insert(.images) }
+            if types?["webSearch"] != nil || types?["imageSearch"] == nil || searches.isEmpty {
+                searches.insert(.pages)
+            }
+        }
     }
 }

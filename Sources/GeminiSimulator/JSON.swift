@@ -35,6 +35,15 @@ enum JSON: Sendable, Equatable {
         return value
     }
 
+    /// A number of either kind.
+    var number: Double? {
+        switch self {
+        case .integer(let value): Double(value)
+        case .double(let value): value
+        default: nil
+        }
+    }
+
     var elements: [JSON] {
         guard case .array(let elements) = self else { return [] }
         return elements

@@ -24,8 +24,16 @@ struct Model: Sendable {
     var hasThinking = true
     /// Whether image parts carry a `thoughtSignature`.
     var hasSignatures = true
-    /// Whether a model turn in `contents` must bring its signatures back.
-    var demandsSignatures = false
+    /// What search may bring in: nothing, pages, or images too.
+    var searches: Set<Search> = []
+    /// Tokens of one input image.
+    var inputImageTokens = 1120
+    /// Price of one image, in millionths of a dollar, by size.
+    var imagePrice: [ImageSize: Int] = [:]
+    /// Whether the OpenAI-compatible route draws with it.
+    var isOnCompatibleRoute = false
+
+    enum Search { case pages, images }
 
     var drawsImages: Bool { !ratios.isEmpty }
 
@@ -33,24 +41,28 @@ struct Model: Sendable {
         Model(
             id: "gemini-2.5-flash-image", displayName: "Nano Banana", ratios: baseRatios, sizes: [.one],
             imageType: .png,
-            imageTokens: [.one: 1290], usualMilliseconds: 7000, hasThinking: false, hasSignatures: false),
+            imageTokens: [.one: 1290], usualMilliseconds: 7000, hasThinking: false, hasSignatures: false,
+            imagePrice: [.one: 39_000], isOnCompatibleRoute: true),
         Model(
             id: "gemini-3-pro-image", displayName: "Nano Banana Pro", ratios: baseRatios, sizes: [.one, .two, .four],
-            imageTokens: [.one: 1120, .two: 1120, .four: 2000], usualMilliseconds: 22_000, demandsSignatures: true),
+            imageTokens: [.one: 1120, .two: 1120, .four: 2000], usualMilliseconds: 22_000,
+            searches: [.pages], inputImageTokens: 560,
+            imagePrice: [.one: 134_000, .two: 134_000, .four: 240_000]),
         Model(
             id: "gemini-3.1-flash-image", displayName: "Nano Banana 2", ratios: baseRatios + longRatios,
             sizes: [.half, .one, .two, .four], imageTokens: [.half: 747, .one: 1120, .two: 1680, .four: 2520],
-            usualMilliseconds: 12_500,
-            thinkingLevels: ["MINIMAL", "HIGH"]),
+            usualMilliseconds: 12_500, thinkingLevels: ["MINIMAL", "HIGH"], searches: [.pages, .images],
+            imagePrice: [.half: 45_000, .one: 67_000, .two: 101_000, .four: 151_000]),
         Model(
             id: "gemini-3.1-flash-lite-image", displayName: "Nano Banana 2 Lite", ratios: baseRatios + longRatios,
-            sizes: [.one], imageTokens: [.one: 1120], usualMilliseconds: 5500, thinkingLevels: ["MINIMAL", "HIGH"]),
+            sizes: [.one], imageTokens: [.one: 1120], usualMilliseconds: 5500, thinkingLevels: ["MINIMAL", "HIGH"],
+            imagePrice: [.one: 33_600]),
         Model(
             id: "gemini-nano-banana-2.1", displayName: "Nano Banana 2.1", ratios: baseRatios + longRatios,
             sizes: [.one, .two, .four], imageTokens: [.one: 1120, .two: 1680, .four: 3780],
-            usualMilliseconds: 25_000,
-            thinkingLevels: ["MINIMAL", "MEDIUM", "HIGH"]),
-        Model(id: "gemini-2.5-flash", displayName: "Gemini 2.5 Flash", hasSignatures: false),
+            usualMilliseconds: 25_000, thinkingLevels: ["MINIMAL", "MEDIUM", "HIGH"], searches: [.pages, .images],
+            imagePrice: [.one: 33_600, .two: 50_400, .four: 113_000]),
+        Model(id: "gemini-2.5-flash", displayName: "Gemini 2.5 Flash", hasSignatures: false, searches: [.pages]),
     ]
 
     /// The ratios as the API's error lists them: by width, then by height.

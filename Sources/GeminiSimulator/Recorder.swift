@@ -13,6 +13,8 @@ struct Record: Sendable {
     var query: [(name: String, value: String)]
     var headers: [(name: String, value: String)]
     var credential: Credential
+    /// Whose key or token it was.
+    var project: String? { credential.project }
     var bodyBytes = 0
     var bodySHA256 = ""
     var body: JSON = .null
@@ -34,7 +36,8 @@ struct Record: Sendable {
             "number": .integer(number), "connection": .integer(connection),
             "arrivedMilliseconds": .integer(Int(arrived.timeIntervalSince1970 * 1000)),
             "method": .string(method), "path": .string(path), "query": object(query), "headers": object(headers),
-            "credential": .string(credential.rawValue), "bodyBytes": .integer(bodyBytes),
+            "credential": .string(credential.name),
+            "project": project.map(JSON.string) ?? .null, "bodyBytes": .integer(bodyBytes),
             "bodySHA256": .string(bodySHA256), "body": body, "prompt": prompt.map(JSON.string) ?? .null,
             "model": model.map(JSON.string) ?? .null, "rule": rule.map(JSON.integer) ?? .null,
             "status": status.map(JSON.integer) ?? .null, "sentBytes": .integer(sentBytes),

@@ -15,16 +15,31 @@ struct RequestBody: Sendable {
     /// Bound of what is kept of one body; fourteen images just under `keptStringBytes` fit.
     static let keptBytes = 8 * 1024 * 1024
 
+    /// Bound of what is kept of the start of a body that is no JSON: forms, and the headers of images.
+    static let keptStartBytes = 64 * 1024
+
     private(set) var byteCount = 0
     private(set) var blobs: [Blob] = []
     /// The text with a placeholder for each blob.
     private(set) var text: [UInt8] = []
     private var digest = SHA256()
+    /// Digest of the file that this body is a piece of.
+    private(set) var fileDigest: SHA256
+    private let isJSON: Bool
     private var blob: Blob?
     private var stringStart: Int?
     private var isEscaped = false
 
-    var isTooLarge: Bool { byteCount > Self.requestBytes || text.count > Self.keptBytes }
+    /// A body of JSON, or of bytes that are a file's next ones.
+    init(isJSON: Bool = true, continuing fileDigest: SHA256 = SHA256()) {
+        self.isJSON = isJSON
+        self.fileDigest = fileDigest
+    }
+
+    var isTooLarge: Bool {
+        isJSON
+            ? byteCount > Self.requestBytes || text.count > Self.keptBytes : byteCount > FileStore.largestBytes
+    }
 
     var sha256: String { digest.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() }
 
@@ -32,6 +47,11 @@ struct RequestBody: Sendable {
         byteCount += chunk.readableBytes
         digest.update(data: Array(chunk.readableBytesView))
         if isTooLarge { return }
+        if !isJSON {
+            fileDigest.update(data: Array(chunk.readableBytesView))
+            text += chunk.readableBytesView.prefix(max(0, Self.keptStartBytes - text.count))
+            return
+        }
         let bytes = chunk.readableBytesView
         var index = bytes.startIndex
         // Looked for once, not again after every escape before it.

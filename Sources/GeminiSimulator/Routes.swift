@@ -1,6 +1,5 @@
-// Which part of the API a request is for, and what answers it.
+// Which part of the API a request is for.
 
-import NIOCore
 import NIOHTTP1
 
 /// What a method and a path ask for; one case for each route of the API.
@@ -8,51 +7,111 @@ enum Route: Sendable, Equatable {
     case generateContent(model: String)
     case listModels
     case model(String)
+    case startUpload
+    case continueUpload(String)
+    case listFiles
+    case file(String)
+    case deleteFile(String)
+    case compatibleImages
+    case compatibleModels
+    case compatibleModel(String)
+    /// Vertex; project and location are nil in express mode.
+    case vertex(project: String?, location: String?, model: String)
+    case token
+    case metadata
     case control
     case unknown
 
-    init(method: HTTPMethod, path: String) {
+    private static let versions = ["v1", "v1beta", "v1alpha"]
+    private static let method = ":generateContent"
+
+    init(method: HTTPMethod, target: Target) {
+        let path = target.path
         if path.hasPrefix(Control.prefix) {
             self = .control
-            return
+        } else if path.hasPrefix(MetadataServer.prefix) {
+            self = .metadata
+        } else if path == TokenIssuer.path {
+            self = method == .POST ? .token : .unknown
+        } else {
+            let segments = path.split(separator: "/").map(String.init)
+            self = Self.vertex(method, segments) ?? Self.developer(method, segments, target) ?? .unknown
         }
-        let segments = path.split(separator: "/").map(String.init)
-        guard segments.count >= 2, ["v1", "v1beta", "v1alpha"].contains(segments[0]), segments[1] == "models" else {
-            self = .unknown
-            return
+    }
+
+    private static func developer(_ method: HTTPMethod, _ segments: [String], _ target: Target) -> Route? {
+        if segments.first == "upload" {
+            guard method == .POST || method == .PUT, segments.count == 3, versions.contains(segments[1]),
+                segments[2] == "files"
+            else { return nil }
+            return target.query.first { $0.name == "upload_id" }.map { .continueUpload($0.value) } ?? .startUpload
         }
-        switch (method, segments.count) {
-        case (.GET, 2): self = .listModels
-        case (.GET, 3): self = .model(segments[2])
-        case (.POST, 3) where segments[2].hasSuffix(":generateContent"):
-            self = .generateContent(model: String(segments[2].dropLast(":generateContent".count)))
-        default: self = .unknown
+        guard segments.count >= 2, versions.contains(segments[0]) else { return nil }
+        switch (method, segments[1], segments.count) {
+        case (.GET, "models", 2): return .listModels
+        case (.GET, "models", 3): return .model(segments[2])
+        case (.POST, "models", 3) where segments[2].hasSuffix(Self.method):
+            return .generateContent(model: String(segments[2].dropLast(Self.method.count)))
+        case (.GET, "files", 2): return .listFiles
+        case (.GET, "files", 3): return .file(segments[2])
+        case (.DELETE, "files", 3): return .deleteFile(segments[2])
+        case (.GET, "openai", 3) where segments[2] == "models": return .compatibleModels
+        case (.GET, "openai", _) where segments.count > 3 && segments[2] == "models":
+            return .compatibleModel(segments.last ?? "")
+        case (.POST, "openai", 4) where segments[2...] == ["images", "generations"]: return .compatibleImages
+        default: return nil
+        }
+    }
+
+    private static func vertex(_ verb: HTTPMethod, _ segments: [String]) -> Route? {
+        guard verb == .POST, let version = segments.first, ["v1", "v1beta1"].contains(version),
+            let last = segments.last, last.hasSuffix(method)
+        else { return nil }
+        let model = String(last.dropLast(method.count))
+        let publisher = ["publishers", "google", "models"]
+        switch segments.count {
+        case 5 where Array(segments[1...3]) == publisher: return .vertex(project: nil, location: nil, model: model)
+        case 9 where segments[1] == "projects" && segments[3] == "locations" && Array(segments[5...7]) == publisher:
+            return .vertex(project: segments[2], location: segments[4], model: model)
+        default: return nil
         }
     }
 
     var modelID: String? {
         switch self {
-        case .generateContent(let model), .model(let model): model
-        case .listModels, .control, .unknown: nil
+        case .generateContent(let model), .model(let model), .compatibleModel(let model),
+            .vertex(_, _, let model):
+            model
+        default: nil
+        }
+    }
+
+    /// Whether the body is something else than JSON.
+    var takesBytes: Bool {
+        switch self {
+        case .continueUpload, .token: true
+        default: false
         }
     }
 }
 
 /// A path with its parameters apart, percent-encoding undone in the values.
-struct Target {
+struct Target: Sendable {
     let path: String
     let query: [(name: String, value: String)]
 
     init(_ uri: String) {
         let halves = uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
         path = String(halves[0])
-        query =
-            halves.count < 2
-            ? []
-            : halves[1].split(separator: "&").map { pair in
-                let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                return (String(sides[0]), sides.count > 1 ? Self.decoded(sides[1]) : "")
-            }
+        query = halves.count < 2 ? [] : Self.parameters(halves[1])
+    }
+
+    /// The pairs of a query or of a form.
+    static func parameters(_ text: Substring) -> [(name: String, value: String)] {
+        text.split(separator: "&").map { pair in
+            let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (decoded(sides[0]), sides.count > 1 ? decoded(sides[1]) : "")
+        }
     }
 
     private static func decoded(_ text: Substring) -> String {
@@ -65,42 +124,9 @@ struct Target {
                 bytes.append(value)
                 rest = rest.dropFirst(2)
             } else {
-                bytes.append(byte)
+                bytes.append(byte == UInt8(ascii: "+") ? UInt8(ascii: " ") : byte)
             }
         }
         return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// The answers of the API, for requests that have been read whole.
-struct API: Sendable {
-    let pictures: PictureCache
-
-    /// The reply to one request as the API would give it, every refusal included.
-    func reply(
-        to route: Route, credential: Credential, body: JSON?, blobs: [Blob], variation: AnswerVariation
-    ) async throws -> Reply {
-        if route == .unknown { return Fixture.reply(named: "not-found") }
-        if let refusal = credential.refusalOnNativeRoute { return refusal }
-        switch route {
-        case .listModels:
-            return Reply(json: ["models": .array(Model.all.map(\.listing))])
-        case .model(let id):
-            guard let model = Model.named(id) else { return GenerateRequest.unknownModel(id).reply }
-            return Reply(json: model.listing)
-        case .generateContent(let id):
-            let request: GenerateRequest
-            do {
-                guard let body else {
-                    throw Refusal.invalidArgument("Invalid JSON payload received. Unexpected end of string.\n\n^")
-                }
-                request = try GenerateRequest(model: id, body: body, blobs: blobs)
-            } catch let refusal as Refusal {
-                return refusal.reply
-            }
-            return try await Answer(request: request, variation: variation, pictures: pictures).reply()
-        case .control, .unknown:
-            return Fixture.reply(named: "not-found")
-        }
     }
 }

@@ -22,6 +22,11 @@ enum ImageType: String, Codable, Sendable {
     case png, jpeg, webp
 
     var mimeType: String { "image/\(rawValue)" }
+
+    init?(mimeType: String) {
+        guard mimeType.hasPrefix("image/") else { return nil }
+        self.init(rawValue: String(mimeType.dropFirst("image/".count)))
+    }
 }
 
 /// The colours of a landscape, 0xRRGGBB.
