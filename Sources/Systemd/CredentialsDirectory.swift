@@ -39,6 +39,9 @@ package struct CredentialsDirectory: Sendable {
     /// Longest API key that is believed to be one; Google's have 39 to 53 characters.
     package static let keyBytes = 512
 
+    /// Most bytes of a document: a service account's file has 2.4 kB.
+    package static let documentBytes = 16_384
+
     /// Names the directory; it is first looked at when a credential is read.
     package init(path: String) {
         self.path = path
@@ -58,10 +61,24 @@ package struct CredentialsDirectory: Sendable {
     package func readKey<Secret>(
         firstOf names: [String], maximumBytes: Int = keyBytes, _ make: (Span<UInt8>) -> Secret
     ) throws(CredentialError) -> (name: String, secret: Secret) {
+        try find(firstOf: names, maximumBytes: maximumBytes, isKey: true, make)
+    }
+
+    /// Reads the first of several credentials that is there, whatever bytes it has; else as `readKey`.
+    package func readDocument<Secret>(
+        firstOf names: [String], maximumBytes: Int = documentBytes, _ make: (Span<UInt8>) -> Secret
+    ) throws(CredentialError) -> (name: String, secret: Secret) {
+        try find(firstOf: names, maximumBytes: maximumBytes, isKey: false, make)
+    }
+
+    private func find<Secret>(
+        firstOf names: [String], maximumBytes: Int, isKey: Bool, _ make: (Span<UInt8>) -> Secret
+    ) throws(CredentialError) -> (name: String, secret: Secret) {
         for name in names {
             guard let descriptor = try open(name) else { continue }
             defer { close(descriptor) }
-            return (name, try readKey(from: descriptor, name: name, maximumBytes: maximumBytes, make))
+            let secret = try take(from: descriptor, name: name, maximumBytes: maximumBytes, isKey: isKey, make)
+            return (name, secret)
         }
         throw .missing(names: names)
     }
@@ -77,8 +94,8 @@ package struct CredentialsDirectory: Sendable {
         return nil
     }
 
-    private func readKey<Secret>(
-        from descriptor: Int32, name: String, maximumBytes: Int, _ make: (Span<UInt8>) -> Secret
+    private func take<Secret>(
+        from descriptor: Int32, name: String, maximumBytes: Int, isKey: Bool, _ make: (Span<UInt8>) -> Secret
     ) throws(CredentialError) -> Secret {
         var status = stat()
         guard unsafe fstat(descriptor, &status) == 0 else { throw .unreadable(name: name, errno: errno) }
@@ -100,7 +117,7 @@ package struct CredentialsDirectory: Sendable {
         if count > 0, bytes[count - 1] == UInt8(ascii: "\n") { count -= 1 }
         guard count > 0 else { throw .empty(name: name) }
         guard count <= maximumBytes else { throw .tooLong(name: name, maximumBytes: maximumBytes) }
-        for index in 0..<count {
+        for index in 0..<count where isKey {
             guard bytes[index] > 0x20, bytes[index] < 0x7F else { throw .malformed(name: name) }
         }
         return make(bytes.span.extracting(0..<count))

@@ -15,7 +15,7 @@ struct Daemon: Sendable {
     private let engine: Engine
     private let server: LineServer
     private let routes: Routes
-    private let routesToUpstream: [(name: String, route: NativeRoute, key: KeyWatch)]
+    private let listings: [ModelListing]
     private let methods: Methods
     private let probe: Probe?
     /// Kept until the end: our own sockets are unlinked with it.
@@ -33,23 +33,29 @@ struct Daemon: Sendable {
         for caution in configuration.cautions { logger.warning("\(caution)") }
         var generators: [String: any ImageGenerator] = [:]
         var projects: [Methods.Project] = []
-        var upstream: [(name: String, route: NativeRoute, key: KeyWatch)] = []
+        var listings: [ModelListing] = []
         for project in configuration.projects {
-            let key = ProjectKey(project.credential, directory: credentials)
-            let route: NativeRoute?
+            let access: ProjectAccess
             do throws(StartFailure) {
-                route = try Startup.route(project, key.key)
+                access = try ProjectAccess(project, credentials: credentials)
             } catch {
                 // A client that is let go without its shutdown is a trap of AsyncHTTPClient's.
-                for made in upstream { await made.route.shutdown() }
+                for made in listings { await made.route.shutdown() }
                 throw error
             }
+            let models = ModelWatch()
+            let quota = QuotaWatch()
             generators[project.name] = GeminiGenerator(
-                project: project, defaultModel: configuration.defaultModel, catalogue: settings.catalogue, route: route,
-                key: key.watch)
-            projects.append(Methods.Project(configuration: project, key: key.watch))
-            if let route {
-                upstream.append((project.name, route, key.watch))
+                project: project, configuration: configuration, route: access.route, key: access.watch, models: models,
+                quota: quota)
+            projects.append(
+                Methods.Project(
+                    configuration: project, route: access.route, key: access.watch, models: models, quota: quota))
+            if let route = access.route {
+                listings.append(
+                    ModelListing(
+                        project: project.name, route: route, key: access.watch, models: models,
+                        interval: project.listingInterval, logger: logger))
             } else {
                 logger.warning(
                     "a project has no key; its requests are refused", metadata: ["project": "\(project.name)"])
@@ -60,14 +66,14 @@ struct Daemon: Sendable {
         let policy = Policy(configuration) { catalogue.resolve($0) }
         methods = Methods(
             engine: engine, store: store, policy: policy, projects: projects, catalogue: catalogue,
-            limits: configuration.limits,
+            defaultModel: configuration.defaultModel, limits: configuration.limits,
             startedAt: Startup.now())
         let identification = Identification(policy: policy)
         routes = Routes(methods.table(), identify: identification.principal, logger: logger)
         server = Startup.server(listening, configuration.limits)
         probe = listening.probePath.map(Probe.init(path:))
         self.listening = listening
-        routesToUpstream = upstream
+        self.listings = listings
         self.manager = manager
         mirror = isJournalled ? JournalMirror(store, position: MirrorPosition(in: store), logger: logger) : nil
         self.logger = logger
@@ -89,7 +95,7 @@ struct Daemon: Sendable {
                 ?? StartFailure(status: 70, message: "the daemon failed in an unforeseen way: \(type(of: error))")
         }
         listening.remove()
-        for upstream in routesToUpstream { await upstream.route.shutdown() }
+        for listing in listings { await listing.route.shutdown() }
         if let failure { throw failure }
     }
 
@@ -135,11 +141,11 @@ struct Daemon: Sendable {
                     await routes.answer(opening, on: connection)
                 }
             }
-            for upstream in routesToUpstream {
-                group.addTask { await warm(upstream.route, upstream.key, project: upstream.name) }
+            for listing in listings { group.addTask { await listing.run() } }
+            if manager.isListening {
+                group.addTask { await manager.sendStatus() }
+                group.addTask { await tellStatus() }
             }
-            group.addTask { await manager.sendStatus() }
-            group.addTask { await tellStatus() }
             await announce()
             if let watchdog, let probe {
                 group.addTask { await watchdog.run { await probe.isAnswered() } }
@@ -179,25 +185,15 @@ struct Daemon: Sendable {
     private func extendTimeout() async {
         while !Task.isCancelled {
             try? manager.extendTimeout(by: .seconds(30))
+            // The rhythm that sd_notify(3) asks for: again within each window that was asked for, with room to spare.
             guard (try? await Task.sleep(for: .seconds(10))) != nil else { return }
-        }
-    }
-
-    /// Opens a connection to upstream before the first request needs it, and hears of a bad key early.
-    private func warm(_ route: NativeRoute, _ key: KeyWatch, project: String) async {
-        switch await route.warm() {
-        case .accepted: key.accepted()
-        case .failed(let error):
-            key.heard(error)
-            logger.warning(
-                "upstream could not be greeted, trying again with the first request",
-                metadata: ["project": "\(project)", "kind": "\(error.kind.rawValue)", "reason": "\(error.message)"])
         }
     }
 
     private func tellStatus() async {
         while !Task.isCancelled {
             manager.status(await statusLine())
+            // What the line counts changes with every job, too often to be told each time.
             guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
         }
     }

@@ -1,32 +1,131 @@
-// The keys, one for each project, from the credentials directory. A key that is missing stops nobody from starting.
+// The keys, one for each project, from the credentials directory, and the route that each opens. A key that is missing or
+// of the wrong kind stops nobody from starting.
 
 import Gemini
 import Systemd
+import Wire
 
-/// One project's key, or why there is none.
-struct ProjectKey: Sendable {
-    let key: ApiKey?
+/// The way to one project's upstream, or why there is none.
+struct ProjectAccess: Sendable {
+    /// Absent as long as there is no key that can be used.
+    let route: (any Route)?
     let watch: KeyWatch
 
-    /// Reads a credential: NAME, else NAME.plain, as the units load it.
-    init(_ credential: String, directory: String?) {
+    /// Reads the credential, NAME, else NAME.plain, as the units load it, and makes the route.
+    ///
+    /// - Throws: When the route cannot be made whatever the key.
+    init(_ project: ProjectConfiguration, credentials directory: String?) throws(StartFailure) {
+        let credential = Credential(project, directory: directory)
+        switch credential {
+        case .none(let fault):
+            route = nil
+            watch = KeyWatch(credential: project.credential, fault: fault)
+        case .key, .serviceAccount:
+            do throws(RouteConfigurationError) {
+                route = try Self.route(project, credential)
+            } catch {
+                throw StartFailure(
+                    status: StartFailure.badConfiguration, message: "project \(project.name): \(error.description)")
+            }
+            watch = KeyWatch(credential: project.credential, fault: nil)
+        }
+    }
+
+    private static func route(
+        _ project: ProjectConfiguration, _ credential: Credential
+    ) throws(RouteConfigurationError) -> (any Route)? {
+        var transport = UpstreamClient.Settings()
+        transport.extraCertificatesFile = project.caFile
+        transport.proxy = project.proxy.map { .init(host: $0.host, port: $0.port) }
+        transport.addressFamily = project.addressFamily
+        transport.connectionCount = max(project.maxConcurrent, 8)
+        switch (project.route, credential) {
+        case (.native, .key(let key)):
+            var settings = NativeRoute.Settings(baseURL: project.baseURL, key: key)
+            settings.transport = transport
+            return try NativeRoute(settings)
+        case (.openai, .key(let key)):
+            var settings = OpenAIRoute.Settings(baseURL: project.baseURL, key: key)
+            settings.transport = transport
+            return try OpenAIRoute(settings)
+        case (.vertex, .key(let key)):
+            return try vertex(project, .expressKey(key), transport)
+        case (.vertex, .serviceAccount(let account)):
+            return try vertex(project, .serviceAccount(account), transport)
+        case (.native, .serviceAccount), (.openai, .serviceAccount), (_, .none): return nil
+        }
+    }
+
+    private static func vertex(
+        _ project: ProjectConfiguration, _ credential: VertexCredential, _ transport: UpstreamClient.Settings
+    ) throws(RouteConfigurationError) -> VertexRoute {
+        var settings = VertexRoute.Settings(
+            credential: credential, location: project.vertex?.location ?? "global",
+            project: project.vertex?.googleProject)
+        settings.baseURL = project.baseURL
+        settings.transport = transport
+        return try VertexRoute(settings)
+    }
+}
+
+/// What a credential file turned out to be.
+private enum Credential {
+    case key(ApiKey)
+    case serviceAccount(ServiceAccount)
+    case none(KeyWatch.Fault)
+
+    init(_ project: ProjectConfiguration, directory: String?) {
+        let names = [project.credential, "\(project.credential).plain"]
         guard let directory else {
-            key = nil
-            watch = KeyWatch(credential: credential, fault: .missing(names: [credential]))
+            self = .none(.missing(CredentialError.missing(names: [project.credential]).description))
             return
         }
-        let names = [credential, "\(credential).plain"]
+        let credentials = CredentialsDirectory(path: directory)
         do throws(CredentialError) {
-            let (name, key) = try CredentialsDirectory(path: directory).readKey(firstOf: names) { bytes in
-                var text: [UInt8] = []
-                for index in bytes.indices { text.append(bytes[index]) }
-                return ApiKey(String(decoding: text, as: UTF8.self))
-            }
-            self.key = key
-            watch = KeyWatch(credential: credential, fault: key == nil ? .malformed(name: name) : nil)
+            self =
+                project.vertex?.credentialKind == .serviceAccount
+                ? try Self.serviceAccount(credentials, names) : try Self.key(credentials, names)
+        } catch .missing(let names) {
+            self = .none(.missing(CredentialError.missing(names: names).description))
         } catch {
-            key = nil
-            watch = KeyWatch(credential: credential, fault: error)
+            self = .none(.unusable(error.description))
         }
+    }
+
+    private static func key(
+        _ credentials: CredentialsDirectory, _ names: [String]
+    ) throws(CredentialError) -> Credential {
+        do throws(CredentialError) {
+            let (name, key) = try credentials.readKey(firstOf: names) { ApiKey(Self.text($0)) }
+            return key.map { .key($0) } ?? .none(.unusable(CredentialError.malformed(name: name).description))
+        } catch {
+            switch error {
+            case .tooLong(let name, _), .malformed(let name):
+                let document = try? credentials.readDocument(firstOf: [name]) { Self.text($0).hasPrefix("{") }
+                guard document?.secret == true else { throw error }
+                return .none(
+                    .wrongKind(
+                        "credential \(name) is a JSON file, as a service account's is; this project needs an API key"))
+            case .missing, .badName, .unreadable, .empty: throw error
+            }
+        }
+    }
+
+    private static func serviceAccount(
+        _ credentials: CredentialsDirectory, _ names: [String]
+    ) throws(CredentialError) -> Credential {
+        let (name, read) = try credentials.readDocument(firstOf: names) { span in
+            Result { () throws(ServiceAccount.Fault) in try ServiceAccount(json: Array(Self.text(span).utf8)) }
+        }
+        switch read {
+        case .success(let account): return .serviceAccount(account)
+        case .failure(let fault): return .none(.wrongKind("credential \(name) \(fault)"))
+        }
+    }
+
+    private static func text(_ span: Span<UInt8>) -> String {
+        var bytes: [UInt8] = []
+        for index in span.indices { bytes.append(span[index]) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -36,7 +36,15 @@ struct Policy: Sendable {
     ///
     /// - Throws: `not_permitted`, naming what the deciding rule would let through.
     func check(_ params: GenerateImage.Params, by principal: Principal) throws(WireError) -> Verdict {
-        guard !rules.isEmpty else { return Verdict() }
+        guard !rules.isEmpty else {
+            // `native` reaches past every check and price, so without rules it is for admins.
+            guard params.native == nil || principal.isAdmin else {
+                throw WireError(
+                    .notPermitted, "the parameter native is for admins as long as there are no rules",
+                    hint: "ask on the admin socket, or have an admin write a rule with native = true", path: "native")
+            }
+            return Verdict()
+        }
         guard let rule = rules.first(where: { $0.matches(principal) }) else {
             throw WireError(
                 .notPermitted, "no rule lets you ask for images", hint: "ask an admin of this host", charged: nil)
@@ -62,12 +70,20 @@ struct Policy: Sendable {
                 .notPermitted, "you may not ask for \(params.count ?? 1) images at once",
                 hint: "you may ask for \(most)", path: "count")
         }
-        if params.native != nil {
+        if params.native != nil, !rule.mayUseNative {
             throw WireError(
-                .notPermitted, "no rule grants you the parameter native", hint: "ask an admin of this host",
-                path: "native")
+                .notPermitted, "no rule grants you the parameter native",
+                hint: "an admin grants it with native = true in your rule", path: "native")
         }
         return Verdict(priority: rule.priority)
+    }
+
+    /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.
+    func checkDiagnosis(by principal: Principal) throws(WireError) {
+        guard rules.isEmpty || principal.isAdmin || rules.contains(where: { $0.matches(principal) }) else {
+            throw WireError(
+                .notPermitted, "no rule lets you ask for images", hint: "ask an admin of this host", charged: nil)
+        }
     }
 
     /// The error that `check` would throw, if any.

@@ -6,16 +6,18 @@ import Wire
 /// What the daemon was told to be.
 struct Settings: Sendable {
     let configuration: Configuration
-    let catalogue: Catalogue
+
+    var catalogue: Catalogue { configuration.catalogue }
 
     init(reading options: Darkroomd) throws(StartFailure) {
+        let shipped: Catalogue
         do {
-            catalogue = try Catalogue.shipped()
+            shipped = try Catalogue.shipped()
         } catch {
             throw StartFailure(status: StartFailure.badConfiguration, message: "the catalogue of models is damaged")
         }
         do throws(ConfigurationError) {
-            configuration = try Configuration.load(options.config, models: catalogue.names)
+            configuration = try Configuration.load(options.config, catalogue: shipped)
         } catch {
             throw StartFailure(status: StartFailure.badConfiguration, message: error.description)
         }

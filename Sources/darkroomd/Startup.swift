@@ -24,11 +24,16 @@ enum Startup {
         }
     }
 
-    static func openStore(_ options: Darkroomd, _ environment: SystemdEnvironment) throws(StartFailure) -> Store {
+    static func statePath(_ options: Darkroomd, _ environment: SystemdEnvironment) throws(StartFailure) -> String {
         guard let path = options.state ?? environment.stateDirectory else {
             throw StartFailure(
                 status: 64, message: "there is no state directory: give --state, or StateDirectory= in the unit")
         }
+        return path
+    }
+
+    static func openStore(_ options: Darkroomd, _ environment: SystemdEnvironment) throws(StartFailure) -> Store {
+        let path = try statePath(options, environment)
         do throws(StoreError) {
             return try Store(path: path, durability: options.noFsync ? .none : .full, now: now())
         } catch {
@@ -48,20 +53,6 @@ enum Startup {
         }
     }
 
-    static func route(_ project: ProjectConfiguration, _ key: ApiKey?) throws(StartFailure) -> NativeRoute? {
-        guard let key else { return nil }
-        do throws(RouteConfigurationError) {
-            var settings = NativeRoute.Settings(baseURL: try BaseURL(project.baseURL), key: key)
-            settings.transport.extraCertificatesFile = project.caFile
-            settings.transport.proxy = project.proxy.map { .init(host: $0.host, port: $0.port) }
-            settings.transport.connectionCount = max(project.maxConcurrent, 8)
-            return try NativeRoute(settings)
-        } catch {
-            throw StartFailure(
-                status: StartFailure.badConfiguration, message: "project \(project.name): \(error.description)")
-        }
-    }
-
     static func engine(
         _ store: Store, _ generators: [String: any ImageGenerator], _ configuration: Configuration, _ logger: Logger
     ) -> Engine {
@@ -72,7 +63,9 @@ enum Startup {
             settings: EngineSettings(
                 maxQueue: configuration.limits.maxQueue, maxQueuePerUser: configuration.limits.maxQueue,
                 maxConcurrent: Dictionary(uniqueKeysWithValues: concurrent),
-                defaultDeadline: configuration.limits.defaultDeadline),
+                defaultDeadline: configuration.limits.defaultDeadline,
+                inputs: InputLimits(inputBytes: configuration.limits.maxInputBytes),
+                unknownHold: configuration.limits.unknownHold),
             clock: SystemClock(), logger: logger)
     }
 

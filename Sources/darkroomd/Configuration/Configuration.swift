@@ -2,36 +2,51 @@
 // the shipped example and darkroom.toml(5) list the same keys.
 
 import Engine
+import Gemini
 import Wire
 
 /// A configuration that has been checked whole.
 struct Configuration: Sendable {
+    /// What models there are: the shipped file, with the admin's over it.
+    var catalogue: Catalogue
     var defaultModel: String
     var projects: [ProjectConfiguration]
     /// First match wins; no rule at all: whoever may connect may ask.
     var rules: [Rule]
     var limits: LimitsConfiguration
+    /// That a request is refused of which a part has no price in the catalogue.
+    var refusesUnpriced = false
     /// Users who, beside uid 0, are admins on the admin socket.
     var adminUIDs: Set<UInt32>
     /// What was accepted and does not act yet; logged at each start and printed by `--check-config`.
     var cautions: [String]
 
     /// Without a file: one project on the native route with the credential `gemini-api-key`.
-    static let withoutFile = Configuration(
-        defaultModel: "flash", projects: [.standard], rules: [], limits: LimitsConfiguration(), adminUIDs: [],
-        cautions: [])
+    static func withoutFile(_ catalogue: Catalogue) -> Configuration {
+        Configuration(
+            catalogue: catalogue, defaultModel: "flash", projects: [.standard], rules: [],
+            limits: LimitsConfiguration(),
+            adminUIDs: [], cautions: [])
+    }
 
     /// Reads and checks FILE, or the standard one, and its drop-ins.
-    static func load(_ path: String?, models: ModelNames) throws(ConfigurationError) -> Configuration {
-        guard let setting = try ConfigurationFile.read(path) else { return .withoutFile }
+    ///
+    /// - Parameters:
+    ///   - path: The file that was asked for; nothing for the standard one.
+    ///   - catalogue: The shipped one, which the configuration may change.
+    /// - Returns: One that has been checked whole.
+    /// - Throws: The first thing that is wrong, with file and line.
+    static func load(_ path: String?, catalogue: Catalogue) throws(ConfigurationError) -> Configuration {
+        guard let setting = try ConfigurationFile.read(path) else { return .withoutFile(catalogue) }
         var reader = try SettingReader(setting, name: "")
-        return try Configuration(&reader, models: models)
+        return try Configuration(&reader, shipped: catalogue)
     }
 
     init(
-        defaultModel: String, projects: [ProjectConfiguration], rules: [Rule], limits: LimitsConfiguration,
-        adminUIDs: Set<UInt32>, cautions: [String]
+        catalogue: Catalogue, defaultModel: String, projects: [ProjectConfiguration], rules: [Rule],
+        limits: LimitsConfiguration, adminUIDs: Set<UInt32>, cautions: [String]
     ) {
+        self.catalogue = catalogue
         self.defaultModel = defaultModel
         self.projects = projects
         self.rules = rules
@@ -40,11 +55,16 @@ struct Configuration: Sendable {
         self.cautions = cautions
     }
 
-    private init(_ reader: inout SettingReader, models: ModelNames) throws(ConfigurationError) {
+    private init(_ reader: inout SettingReader, shipped: Catalogue) throws(ConfigurationError) {
         cautions = []
+        // catalogue: a file that changes or adds rows of the catalogue of models; an absolute path.
+        catalogue = try CatalogueFile.read(&reader, else: shipped)
+        let models = catalogue.names
         // default_model: an id or an alias of the catalogue; "flash".
         defaultModel = try reader.string("default_model") ?? "flash"
         try models.check(defaultModel, reader.origin(of: "default_model"), "default_model")
+        // refuse_unpriced: whether a request is refused of which a part has no price, grounding mostly; false.
+        refusesUnpriced = try reader.bool("refuse_unpriced") ?? false
         // admin_users: names or uids of users who are admins on the admin socket beside root.
         adminUIDs = []
         for (text, setting) in try reader.strings("admin_users") ?? [] {
@@ -76,6 +96,10 @@ struct LimitsConfiguration: Sendable {
     var maxQueue = 10_000
     /// Until a caller is answered, when it does not say.
     var defaultDeadline: Duration = .seconds(600)
+    /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
+    var unknownHold: Duration = .seconds(86_400)
+    /// Longest input image, in bytes.
+    var maxInputBytes = 100_000_000
     /// Most connections, in total and of one user.
     var maxConnections = 12_000
     var maxConnectionsPerUser = 10_000
@@ -91,6 +115,10 @@ struct LimitsConfiguration: Sendable {
         if let value = try reader.number("default_deadline_seconds", in: 1...Limits.deadlineSeconds) {
             defaultDeadline = .seconds(value)
         }
+        // unknown_hold_seconds: then a job of which nobody knows counts as charged; 86400.
+        if let value = try reader.number("unknown_hold_seconds", in: 1...31_536_000) { unknownHold = .seconds(value) }
+        // max_input_bytes: of one input image; 100000000, which is what Google takes.
+        if let value = try reader.integer("max_input_bytes", in: 1024...100_000_000) { maxInputBytes = value }
         // max_connections: in total; 12000.
         if let value = try reader.integer("max_connections", in: 1...1_000_000) { maxConnections = value }
         // max_connections_per_user: of one uid; 10000.

@@ -6,18 +6,32 @@ import Wire
 
 /// A Google project as the daemon serves it.
 struct ProjectConfiguration: Sendable {
-    /// What this version can serve; the other routes of the protocol are refused with a sentence.
-    static let servedRoutes: [RouteName] = [.native]
-
     var name: String
     var route: RouteName
-    var baseURL: String
+    var baseURL: BaseURL
+    /// What the route `vertex` needs besides; nothing on the others.
+    var vertex: Vertex?
     /// A file name in the credentials directory.
     var credential: String
     var caFile: String?
     var proxy: Proxy?
-    var addressFamily: AddressFamily
+    var addressFamily: UpstreamClient.AddressFamily
     var maxConcurrent: Int
+    /// Between two looks at what models upstream offers.
+    var listingInterval: Duration
+
+    /// Where and as whom Vertex AI is asked.
+    struct Vertex: Sendable, Hashable {
+        var location: String
+        /// Absent where the service account's own counts, or the one that an express key belongs to.
+        var googleProject: String?
+        var credentialKind: CredentialKind
+    }
+
+    enum CredentialKind: String, Sendable, CaseIterable {
+        case serviceAccount = "service_account"
+        case expressKey = "express_key"
+    }
 
     /// An HTTP proxy without a password.
     struct Proxy: Sendable, Hashable {
@@ -33,14 +47,12 @@ struct ProjectConfiguration: Sendable {
         }
     }
 
-    enum AddressFamily: String, Sendable, CaseIterable { case any, ipv4, ipv6 }
-
-    static let nativeBaseURL = "https://generativelanguage.googleapis.com/v1beta"
     static let defaultCredential = "gemini-api-key"
+    static let dailyListing = Duration.seconds(86_400)
 
     static let standard = ProjectConfiguration(
-        name: "default", route: .native, baseURL: nativeBaseURL, credential: defaultCredential, caFile: nil, proxy: nil,
-        addressFamily: .any, maxConcurrent: 8)
+        name: "default", route: .native, baseURL: .google, credential: defaultCredential, caFile: nil, proxy: nil,
+        addressFamily: .any, maxConcurrent: 8, listingInterval: dailyListing)
 }
 
 extension ProjectConfiguration {
@@ -53,18 +65,9 @@ extension ProjectConfiguration {
         }
         // route: native, openai or vertex; "native".
         route = try reader.token("route", RouteName.self) ?? .native
-        guard Self.servedRoutes.contains(route) else {
-            throw reader.invalid(
-                "route", "is \"\(route.rawValue)\", which this version does not serve; legal is \"native\"")
-        }
-        // base_url: ends in the version; Google's own by default.
-        baseURL = try reader.string("base_url") ?? Self.nativeBaseURL
-        do throws(RouteConfigurationError) {
-            _ = try BaseURL(baseURL)
-        } catch {
-            // Its sentence begins with the key's name.
-            throw ConfigurationError(origin: reader.origin(of: "base_url"), reason: "project.\(error.description)")
-        }
+        vertex = try Self.vertex(&reader, route)
+        // base_url: Google's own by default; native ends in the version, openai in /openai, vertex is a host.
+        baseURL = try Self.baseURL(&reader, route, vertex)
         // credential: a file name in the credentials directory; "gemini-api-key".
         credential = try reader.string("credential") ?? Self.defaultCredential
         guard Self.isName(credential), credential != ".", credential != ".." else {
@@ -79,12 +82,13 @@ extension ProjectConfiguration {
             return proxy
         }
         // address_family: any, ipv4 or ipv6; "any".
-        addressFamily = try reader.token("address_family", AddressFamily.self) ?? .any
-        if addressFamily != .any {
-            throw reader.invalid("address_family", "is \"\(addressFamily.rawValue)\"; this version knows only \"any\"")
-        }
+        addressFamily = try reader.token("address_family", UpstreamClient.AddressFamily.self) ?? .any
         // max_concurrent: most requests in flight to upstream; 8.
         maxConcurrent = try reader.integer("max_concurrent", in: 1...10_000) ?? 8
+        // list_models_hours: between two looks at the models that upstream offers; 24.
+        listingInterval =
+            try reader.number("list_models_hours", in: 0.001...8760).map { .seconds($0 * 3600) }
+            ?? Self.dailyListing
         for (model, limits) in try reader.namedTables("limits") {
             try models.check(model, limits.origin, limits.name)
             var limits = limits
@@ -107,6 +111,59 @@ extension ProjectConfiguration {
         try reader.finish()
     }
 
+    /// The keys that only a Vertex project has; on another route they are a slip.
+    private static func vertex(
+        _ reader: inout SettingReader, _ route: RouteName
+    ) throws(ConfigurationError) -> Vertex? {
+        // location: global, us, eu or a region; "global", where the image models are.
+        let location = try reader.string("location")
+        // google_project: the id of the Google Cloud project; the service account's own by default.
+        let googleProject = try reader.string("google_project")
+        // credential_kind: service_account (its JSON file) or express_key; "service_account".
+        let kind = try reader.token("credential_kind", CredentialKind.self)
+        guard route == .vertex else {
+            let given = [
+                ("location", location != nil), ("google_project", googleProject != nil),
+                ("credential_kind", kind != nil),
+            ]
+            if let stray = given.first(where: { $0.1 }) {
+                throw reader.invalid(
+                    stray.0, "belongs to route = \"vertex\", and this project's route is \"\(route.rawValue)\"")
+            }
+            return nil
+        }
+        let vertex = Vertex(
+            location: location ?? "global", googleProject: googleProject, credentialKind: kind ?? .serviceAccount)
+        do throws(RouteConfigurationError) {
+            _ = try BaseURL.vertex(location: vertex.location)
+        } catch {
+            throw ConfigurationError(origin: reader.origin(of: "location"), reason: "project.\(error.description)")
+        }
+        if let googleProject, googleProject.wholeMatch(of: /[a-z0-9][a-z0-9.:\-]{0,62}/) == nil {
+            let error = RouteConfigurationError.project(googleProject)
+            throw ConfigurationError(
+                origin: reader.origin(of: "google_project"), reason: "project.\(error.description)")
+        }
+        return vertex
+    }
+
+    private static func baseURL(
+        _ reader: inout SettingReader, _ route: RouteName, _ vertex: Vertex?
+    ) throws(ConfigurationError) -> BaseURL {
+        let given = try reader.string("base_url")
+        do throws(RouteConfigurationError) {
+            if let given { return try BaseURL(given, for: route.kind) }
+            switch route {
+            case .native: return .google
+            case .openai: return .googleCompatible
+            case .vertex: return try .vertex(location: vertex?.location ?? "global")
+            }
+        } catch {
+            // Its sentence begins with the key's name.
+            throw ConfigurationError(origin: reader.origin(of: "base_url"), reason: "project.\(error.description)")
+        }
+    }
+
     private static func isName(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 64
             && text.utf8.allSatisfy { byte in
@@ -117,5 +174,16 @@ extension ProjectConfiguration {
                 default: false
                 }
             }
+    }
+}
+
+extension RouteName {
+    /// The same route in Gemini's words.
+    var kind: RouteKind {
+        switch self {
+        case .native: .native
+        case .openai: .openai
+        case .vertex: .vertex
+        }
     }
 }

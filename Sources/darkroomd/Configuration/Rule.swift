@@ -18,6 +18,8 @@ struct Rule: Sendable {
     var sizes: Set<String>?
     var maxCount: Int?
     var priority: Priority?
+    /// Whether the parameter `native` may be used.
+    var mayUseNative = false
 
     func matches(_ principal: Principal) -> Bool {
         if isForNobody { return false }
@@ -65,6 +67,8 @@ extension Rule {
         maxCount = try reader.integer("max_count", in: 1...Limits.count)
         // priority: the class that this principal's jobs get unless they ask for bulk.
         priority = try reader.token("priority", Priority.self)
+        // native: whether the parameter `native` may be used, which no price and no check covers; false.
+        mayUseNative = try reader.bool("native") ?? false
         // per_day: US dollars a day for each user that matches.
         if try reader.number("per_day", in: 0...1_000_000_000) != nil {
             cautions.append("\(origin.file):\(origin.line ?? 0): per_day of this rule is not enforced by this version")

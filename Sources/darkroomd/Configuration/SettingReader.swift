@@ -38,9 +38,17 @@ struct SettingReader {
         guard case .string(let text) = setting.value else { throw wrongType(key, setting, "a string") }
         guard let token = Token(rawValue: text) else {
             let legal = Token.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
-            throw invalid(key, setting, "is \"\(text)\"; legal are \(legal)")
+            let nearest = NearestName.to(text, among: Token.allCases.map(\.rawValue))
+            let advice = nearest.map { "did you mean \"\($0)\"?" } ?? "legal are \(legal)"
+            throw invalid(key, setting, "is \"\(text.prefix(64))\"; \(advice)")
         }
         return token
+    }
+
+    mutating func bool(_ key: String) throws(ConfigurationError) -> Bool? {
+        guard let setting = setting(key) else { return nil }
+        guard case .bool(let flag) = setting.value else { throw wrongType(key, setting, "a boolean") }
+        return flag
     }
 
     mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {

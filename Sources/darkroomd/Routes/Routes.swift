@@ -34,7 +34,7 @@ struct Routes: Sendable {
 
     /// What a line turned out to be.
     enum Opening: Sendable {
-        case request(Request, RequestID, descriptorCount: Int)
+        case request(Request, RequestID, LineDescriptors)
         /// The answer is known without asking anybody.
         case answer([UInt8])
         /// Never answered, never acts.
@@ -51,7 +51,9 @@ struct Routes: Sendable {
                     .invalidRequest, "a request with this id is already in flight on this connection")
                 return .answer(Answer.failure(id, error))
             }
-            return .request(request, id, descriptorCount: line.descriptors.count)
+            // What no method asked for is closed here, with the line.
+            let isWanted = methods[request.method]?.takesDescriptors == true
+            return .request(request, id, LineDescriptors(isWanted ? line.descriptors : []))
         } catch {
             return .answer(Answer.failure(error.id, error.error))
         }
@@ -62,8 +64,8 @@ struct Routes: Sendable {
         switch opening {
         case .notification: return
         case .answer(let bytes): await connection.send(OutboundLine(bytes))
-        case .request(let request, let id, let descriptorCount):
-            let answer = await answer(request, id, descriptorCount: descriptorCount, on: connection)
+        case .request(let request, let id, let descriptors):
+            let answer = await answer(request, id, descriptors, on: connection)
             // From here on the id may be used again, so it is given free before the answer can be read.
             inFlight.end(id, on: connection.id)
             if let answer { await connection.send(answer) }
@@ -71,7 +73,7 @@ struct Routes: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ id: RequestID, descriptorCount: Int, on connection: LineConnection
+        _ request: Request, _ id: RequestID, _ descriptors: LineDescriptors, on connection: LineConnection
     ) async -> OutboundLine? {
         guard let method = methods[request.method] else {
             let nearest = NearestName.to(request.method, among: methods.keys.sorted())
@@ -81,7 +83,7 @@ struct Routes: Sendable {
             return OutboundLine(Answer.failure(id, error))
         }
         let exchange = Exchange(
-            id: id, principal: identify(connection), connection: connection, descriptorCount: descriptorCount)
+            id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
         do {
             if method.access == .admin, !exchange.principal.isAdmin {
                 throw WireError(
@@ -120,17 +122,34 @@ struct Exchange: Sendable {
     let id: RequestID
     let principal: Principal
     let connection: LineConnection
-    /// How many descriptors came with the line; none is kept, since no method of this version takes one.
-    let descriptorCount: Int
+    /// What came with the line; whoever takes them keeps them open, and nobody else does.
+    let descriptors: LineDescriptors
 
     /// Tells a step of a job to whoever waits for it.
     func tell(_ event: JobEvent) async { await connection.notify(event.line(for: id)) }
+}
+
+/// The descriptors of one line, until somebody takes them.
+final class LineDescriptors: Sendable {
+    private let descriptors: Mutex<[OwnedDescriptor]>
+
+    init(_ descriptors: [OwnedDescriptor]) { self.descriptors = Mutex(descriptors) }
+
+    /// Gives them away; there are none the second time.
+    func take() -> [OwnedDescriptor] {
+        descriptors.withLock { descriptors in
+            defer { descriptors = [] }
+            return descriptors
+        }
+    }
 }
 
 /// A method of the table, its types erased.
 struct AnyMethod: Sendable {
     let name: String
     let access: Access
+    /// That its line may bring descriptors; those of any other are closed unread.
+    var takesDescriptors = false
     let act: @Sendable ([String: JSONValue], Exchange) async throws -> OutboundLine
 
     /// A method whose answer is one value.
@@ -148,6 +167,7 @@ struct AnyMethod: Sendable {
     ) {
         name = M.name
         access = M.access
+        takesDescriptors = M.self == GenerateImage.self
         self.act = { object, exchange in
             var reader = ParamReader(object)
             let params = try M.Params(from: &reader)

@@ -7,50 +7,72 @@ import ImageHeader
 import Store
 import Wire
 
-/// A project that draws through the native route.
+/// A project that draws through its route.
 struct GeminiGenerator: ImageGenerator {
     let project: ProjectConfiguration
-    private let defaultModel: String
+    let defaultModel: String
     let catalogue: Catalogue
+    /// Every project's name and route, for the advice where a parameter would work.
+    let neighbours: [(project: String, route: RouteName)]
+    /// What this project's upstream is known to offer.
+    let models: ModelWatch
+    private let quota: QuotaWatch
+    /// That a request whose price is not known whole is refused.
+    let refusesUnpriced: Bool
     /// Absent as long as there is no key.
-    private let route: NativeRoute?
+    private let route: (any Route)?
     private let key: KeyWatch
 
     /// - Parameters:
     ///   - project: Whose key and limits.
-    ///   - defaultModel: For requests that name none.
-    ///   - catalogue: What models there are.
+    ///   - configuration: The whole, for defaults and the other projects.
     ///   - route: The way to upstream; absent when the credential is missing.
     ///   - key: Told what upstream says of the key.
+    ///   - models: Told what upstream says of models.
+    ///   - quota: Told what upstream says of quota.
     init(
-        project: ProjectConfiguration, defaultModel: String, catalogue: Catalogue, route: NativeRoute?, key: KeyWatch
+        project: ProjectConfiguration, configuration: Configuration, route: (any Route)?, key: KeyWatch,
+        models: ModelWatch, quota: QuotaWatch
     ) {
         self.project = project
-        self.defaultModel = defaultModel
-        self.catalogue = catalogue
+        self.defaultModel = configuration.defaultModel
+        self.catalogue = configuration.catalogue
+        self.neighbours = configuration.projects.map { ($0.name, $0.route) }
+        self.refusesUnpriced = configuration.refusesUnpriced
         self.route = route
         self.key = key
+        self.models = models
+        self.quota = quota
     }
 
-    func plan(_ params: GenerateImage.Params) throws(WireError) -> CallPlan {
-        let asked = params.model ?? defaultModel
-        let (model, warnings) = try model(named: asked)
-        try refuseUnsupported(params, model)
+    func check(_ params: GenerateImage.Params) throws(WireError) {
+        let choice = try choose(params)
+        try checkSupport(params, choice.model)
+        try checkValues(params, choice.model)
+    }
+
+    func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
+        let choice = try choose(params)
+        let model = choice.model
+        try checkSupport(params, model)
         try checkValues(params, model)
-        let promptBytes = params.prompt.utf8.count
-        guard let hold = model.holdMicros(imageSize: params.imageSize, promptBytes: promptBytes),
-            let expected = model.expectedMicros(imageSize: params.imageSize, promptBytes: promptBytes),
-            let size = model.size(named: params.imageSize)
-        else { throw WireError(.unpriced, "the price of this request is not known") }
+        let replay = Replay(material.history, model: choice.sent, route: project.route.rawValue)
+        try checkMaterial(material, replay, model)
+        let price = try price(params, material, replay, model)
+        guard let size = model.size(named: params.imageSize) else { throw .unpriced }
         guard route != nil else { throw key.missing() }
-        let pixels = model.expectedPixels(aspectRatio: params.aspectRatio, imageSize: params.imageSize)
+        let pixels =
+            replay.decidesRatio(params, material)
+            ? nil : model.expectedPixels(aspectRatio: params.aspectRatio, imageSize: params.imageSize)
         return CallPlan(
-            project: project.name, route: project.route.rawValue, model: JobModel(asked: asked, sent: model.id),
-            holdMicros: Int64(hold), expectedMicros: Int64(expected), warnings: warnings,
+            project: project.name, route: project.route.rawValue,
+            model: JobModel(asked: choice.asked, sent: choice.sent),
+            holdMicros: price.hold, expectedMicros: price.expected,
+            warnings: choice.warnings + replay.warnings(model: choice.sent) + price.warnings,
             usuallySeconds: size.usuallySeconds.map(Double.init),
-            upstreamTimeout: UpstreamTimeout.of(model: model, size: size),
+            upstreamTimeout: UpstreamTimeout.of(model: model, size: size, inputCount: material.inputs.count),
             requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
-            expectedPixels: pixels.map { (width: $0.width, height: $0.height) })
+            expectedPixels: pixels.map { (width: $0.width, height: $0.height) }, freshStart: replay.isFreshStart)
     }
 
     func generate(
@@ -58,14 +80,18 @@ struct GeminiGenerator: ImageGenerator {
         progress: @escaping @Sendable (CallProgress) -> Void
     ) async -> CallOutcome {
         guard let route else { return .failed(key.missing()) }
-        guard case .current(let model) = catalogue.model(named: order.plan.model.sent) else {
+        let sent = order.plan.model.sent
+        guard let model = catalogue.resolve(sent) else {
             return .failed(
-                WireError(.modelUnavailable, "the model \(order.plan.model.sent) is not in the catalogue", charged: .no)
-            )
+                WireError(.modelUnavailable, "the model \(sent) is not in the catalogue", charged: .no))
         }
-        let request = GenerationRequest(
-            model: model.id, prompt: order.params.prompt, aspectRatio: order.params.aspectRatio,
-            imageSize: model.wireImageSize(order.params.imageSize))
+        let request: GenerationRequest
+        do {
+            request = try self.request(for: order, model)
+        } catch {
+            return .failed(
+                WireError(.internal, "an input image of the job cannot be read any more", charged: .no))
+        }
         do throws(GeminiError) {
             let answer = try await route.generate(
                 request, deadline: order.timeout, makeSink: { _ in GeminiSink(try sink()) },
@@ -76,29 +102,39 @@ struct GeminiGenerator: ImageGenerator {
                     }
                 })
             key.accepted()
-            return .answered(callAnswer(answer, model, size: order.params.imageSize))
+            models.answered(sent)
+            quota.answered(sent)
+            return .answered(callAnswer(answer, model, order))
         } catch {
             key.heard(error)
+            quota.heard(error, of: sent)
+            if error.kind == .modelUnavailable { models.refused(sent) }
             return outcome(of: error)
         }
     }
 
-    private func callAnswer(_ answer: Gemini.Answer<GeminiSink>, _ model: Model, size: String?) -> CallAnswer {
-        var images: [AnswerImage] = []
-        for (index, image) in answer.images.enumerated() {
-            guard case .known(let type, let pixels) = image.header else { continue }
-            images.append(
-                AnswerImage(
-                    sink: image.sink.target, claimedType: image.claimedMimeType ?? type.mimeType,
-                    kind: index == answer.finalIndex ? .final : image.isThought ? .draft : .extra,
-                    mimeType: type.mimeType, width: pixels?.width ?? 0, height: pixels?.height ?? 0))
+    private func callAnswer(
+        _ answer: Gemini.Answer<GeminiSink>, _ model: Model, _ order: CallOrder
+    ) -> CallAnswer {
+        // All of them, also what turned out to be no image: the turn names images by their place in this list.
+        let images = answer.images.enumerated().map { index, image in
+            var mimeType = "application/octet-stream"
+            var pixels: PixelSize?
+            if case .known(let type, let size) = image.header { (mimeType, pixels) = (type.mimeType, size) }
+            return AnswerImage(
+                sink: image.sink.target, claimedType: image.claimedMimeType ?? mimeType,
+                kind: index == answer.finalIndex ? .final : image.isThought ? .draft : .extra,
+                mimeType: mimeType, width: pixels?.width ?? 0, height: pixels?.height ?? 0)
         }
-        let cost = answer.usage.map {
-            Int64(model.costMicros($0, imageSize: size, imageCount: answer.images.count))
+        let cost = answer.usage.map { usage in
+            let tokens = model.costMicros(usage, imageSize: order.params.imageSize, imageCount: answer.images.count)
+            let searches = answer.findings.flatMap { model.groundingMicros(queries: $0.queries.count) } ?? 0
+            return Int64(tokens + searches)
         }
         return CallAnswer(
             images: images, text: answer.text.isEmpty ? nil : answer.text, finishReason: answer.finishReason,
-            modelAnswered: answer.modelVersion, usage: answer.usage.map(Wire.Usage.init), costMicros: cost)
+            modelAnswered: answer.modelVersion, usage: answer.usage.map(Wire.Usage.init), costMicros: cost,
+            turn: answer.content, grounding: answer.findings.map(Wire.GroundingResult.init))
     }
 
     private func outcome(of error: GeminiError) -> CallOutcome {
@@ -131,9 +167,10 @@ final class GeminiSink: ImageSink {
 
 /// How long one exchange may take (`upstream.md` section 9): a silent minute or two is normal.
 enum UpstreamTimeout {
-    static func of(model: Model, size: Model.ImageSize) -> Duration {
+    static func of(model: Model, size: Model.ImageSize, inputCount: Int) -> Duration {
         switch size.name {
         case "4K": .seconds(600)
+        case _ where inputCount > 3: .seconds(600)
         case "2K": .seconds(300)
         default: model.id.contains("-pro-") ? .seconds(300) : .seconds(180)
         }

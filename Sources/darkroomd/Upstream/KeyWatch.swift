@@ -2,7 +2,6 @@
 
 import Gemini
 import Synchronization
-import Systemd
 import Wire
 
 /// The state of one project's key.
@@ -10,15 +9,35 @@ final class KeyWatch: Sendable {
     private let state: Mutex<GetStatus.KeyState>
     private let credential: String
     /// Why there is no key, if there is none.
-    private let fault: CredentialError?
+    let fault: Fault?
+
+    /// Why a credential cannot be used; the text is a clause for a person.
+    enum Fault: Sendable, Hashable {
+        case missing(String)
+        case unusable(String)
+        /// A key that belongs to another route.
+        case wrongKind(String)
+
+        var text: String {
+            switch self {
+            case .missing(let text), .unusable(let text), .wrongKind(let text): text
+            }
+        }
+    }
 
     /// - Parameters:
     ///   - credential: The name of the credential, for the hint.
     ///   - fault: Why it could not be read; nothing when it could.
-    init(credential: String, fault: CredentialError?) {
+    init(credential: String, fault: Fault?) {
         self.credential = credential
         self.fault = fault
-        state = Mutex(fault == nil ? .unread : .missing)
+        let known: GetStatus.KeyState =
+            switch fault {
+            case nil: .unread
+            case .missing, .unusable: .missing
+            case .wrongKind: .wrongKind
+            }
+        state = Mutex(known)
     }
 
     var current: GetStatus.KeyState { state.withLock { $0 } }
@@ -45,13 +64,28 @@ final class KeyWatch: Sendable {
         if let heard { state.withLock { $0 = heard } }
     }
 
+    /// Takes what an error of a models listing says of the key.
+    ///
+    /// Vertex does not list models everywhere; that there is no such path says nothing of a key.
+    func heard(listing error: GeminiError) {
+        if error.kind != .modelUnavailable { heard(error) }
+    }
+
+    /// That upstream has said something against the key, and nothing for it since.
+    var isRefused: Bool { ![.ok, .missing, .unread, .wrongKind].contains(current) }
+
     /// The error of a request that needs the key.
     func missing() -> WireError {
-        let reason = fault?.description ?? "credential \(credential) is missing"
+        let reason = fault?.text ?? "credential \(credential) is missing"
         return WireError(
             .keyMissing, "there is no key: \(reason)",
             hint:
                 "an admin puts it into /etc/credstore/\(credential).plain (mode 0600), or into the --credentials directory as \(credential), and restarts the daemon"
         )
     }
+}
+
+extension GetStatus.KeyState {
+    /// It is there and belongs to another route.
+    static let wrongKind = GetStatus.KeyState(rawValue: "wrong_kind")
 }

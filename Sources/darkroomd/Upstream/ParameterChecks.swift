@@ -1,17 +1,39 @@
-// What model, route and values allow, in the order of protocol section 3: model, support, values. Nothing is spent, and
-// nothing is dropped: what cannot be honoured is refused by name, with where it would work.
+// What model, route and values allow, in the order of protocol section 3: model, support, values, price. Nothing is
+// spent, and nothing is dropped: what cannot be honoured is refused by name, with where it would work.
 
+import Engine
 import Gemini
+import Store
 import Wire
 
 extension GeminiGenerator {
-    /// The model behind a name, and the warning when a retired name was mapped.
-    func model(named asked: String) throws(WireError) -> (Model, [Warning]) {
+    /// The model that a request is for.
+    struct Choice {
+        var asked: String
+        /// The id that goes upstream.
+        var sent: String
+        /// The row whose abilities and prices count: with `exact` and a retired id the successor's.
+        var model: Model
+        var warnings: [Warning]
+    }
+
+    /// The model of a request, and the warning when a retired name was mapped.
+    func choose(_ params: GenerateImage.Params) throws(WireError) -> Choice {
+        let asked = params.model ?? defaultModel
+        let isExact = params.exact == true && params.model != nil
+        let choice: Choice
         switch catalogue.model(named: asked) {
-        case .current(let model): return (model, [])
+        case .current(let model):
+            guard !isExact || !model.aliases.contains(asked) else {
+                throw WireError(
+                    .unknownModel, "\(asked) is an alias, and exact takes the id of a model",
+                    hint: "ask for \(model.id)", path: "model")
+            }
+            choice = Choice(asked: asked, sent: model.id, model: model, warnings: [])
         case .succeeded(let model):
             let warning = Warning(.modelSubstituted, "\(asked) was retired; \(model.id) was asked instead")
-            return (model, [warning])
+            choice = Choice(
+                asked: asked, sent: isExact ? asked : model.id, model: model, warnings: isExact ? [] : [warning])
         case .gone(let model):
             throw WireError(
                 .modelUnavailable, "\(model.id) is gone: \(model.reason)", hint: "darkroom models lists what there is",
@@ -23,57 +45,153 @@ extension GeminiGenerator {
                 .unknownModel, "there is no model \(asked.prefix(64))",
                 hint: nearest.map { "did you mean \($0)?" } ?? "darkroom models lists what there is", path: "model")
         }
+        try checkOffer(choice)
+        return choice
     }
 
-    /// Refuses the parameters of the protocol that this version cannot honour yet.
-    func refuseUnsupported(_ params: GenerateImage.Params, _ model: Model) throws(WireError) {
+    /// Refuses a model that this route does not have, or that upstream refused within the hour.
+    private func checkOffer(_ choice: Choice) throws(WireError) {
+        guard choice.model.isServed(by: project.route.kind) else {
+            throw WireError(
+                .unsupportedParameter, "\(choice.model.id) cannot be had on the route \(project.route.rawValue)",
+                hint: "it can on \(places { choice.model.isServed(by: $0) })", path: "model")
+        }
+        guard models.refusedFor(choice.sent) == nil else {
+            throw WireError(
+                .modelUnavailable,
+                "Google answered less than an hour ago that project \(project.name) has no \(choice.sent)",
+                hint: "darkroom models lists what there is; the daemon asks Google again after that hour",
+                path: "model")
+        }
+    }
+
+    /// Refuses the parameters that route and model cannot honour.
+    func checkSupport(_ params: GenerateImage.Params, _ model: Model) throws(WireError) {
         if let route = params.route, route != project.route {
             throw WireError(
                 .unsupportedParameter, "project \(project.name) does not serve the route \(route.rawValue)",
                 hint: "its route is \(project.route.rawValue)", path: "route")
         }
-        let given: [(name: String, isGiven: Bool)] = [
-            ("count", (params.count ?? 1) > 1), ("inputs", params.inputs?.isEmpty == false),
-            ("continues", params.continues != nil), ("systemInstruction", params.systemInstruction != nil),
-            ("seed", params.seed != nil), ("temperature", params.temperature != nil),
-            ("thinking", params.thinking != nil), ("grounding", params.grounding?.isEmpty == false),
-            ("safety", params.safety?.isEmpty == false), ("personGeneration", params.personGeneration != nil),
-            ("outputType", params.outputType != nil), ("native", params.native != nil), ("exact", params.exact == true),
-            ("idempotencyKey", params.idempotencyKey != nil), ("reuse", (params.reuse ?? .never) != .never),
-            ("maxCostUSD", params.maxCostUSD != nil),
-        ]
-        guard let first = given.first(where: { $0.isGiven }) else { return }
-        throw WireError(
-            .unsupportedParameter,
-            "the parameter \(first.name) cannot be honoured on the route \(project.route.rawValue) with \(model.id)",
-            hint: "this version of darkroomd does not know how yet; leave it away", path: first.name)
+        let route = project.route.kind
+        for name in params.givenNames where !RouteSupport.honours(name, on: route) {
+            throw unsupported(name, model, "it works on \(places { RouteSupport.honours(name, on: $0) })")
+        }
+        if params.thinking != nil, model.thinking.isEmpty {
+            throw unsupported("thinking", model, elsewhere { !$0.thinking.isEmpty })
+        }
+        if params.grounding?.isEmpty == false, model.grounding.isEmpty {
+            throw unsupported("grounding", model, elsewhere { !$0.grounding.isEmpty })
+        }
+        if let type = params.outputType?.rawValue, !model.outputTypes(on: route).contains(type) {
+            throw unsupported("outputType", model, elsewhere { $0.outputTypes(on: route).contains(type) })
+        }
     }
 
-    /// Refuses a ratio or size that the model does not make.
+    /// Refuses a value that the model does not take.
     func checkValues(_ params: GenerateImage.Params, _ model: Model) throws(WireError) {
         switch model.unsupported(aspectRatio: params.aspectRatio, imageSize: params.imageSize) {
-        case nil: return
+        case nil: break
         case .imageSize(let supported)?:
-            try refuse("imageSize", params.imageSize ?? "", supported, model) { $0.sizeNames }
+            throw refusal("imageSize", params.imageSize ?? "", supported, model) { $0.sizeNames }
         case .aspectRatio(let supported)?:
-            try refuse("aspectRatio", params.aspectRatio ?? "", supported, model) { $0.aspectRatios }
+            throw refusal("aspectRatio", params.aspectRatio ?? "", supported, model) { $0.aspectRatios }
         }
+        if let level = params.thinking?.rawValue, !model.thinking.contains(level) {
+            throw refusal("thinking", level, model.thinking, model) { $0.thinking }
+        }
+        for tool in params.grounding ?? [] where !model.grounding.contains(tool.rawValue) {
+            throw refusal("grounding", tool.rawValue, model.grounding, model) { $0.grounding }
+        }
+        if let safety = params.safety { try SafetyNames.check(safety, on: project.route) }
+        switch bareRequest(params, model, sent: model.id).nativeFault {
+        case nil: break
+        case .notAnObject?:
+            throw WireError(.invalidParams, "the parameter native is not an object", path: "native")
+        case .forbidden(let path)?:
+            throw WireError(
+                .invalidParams,
+                "the parameter native may not set \(path.prefix(128)): the daemon does, or a price or a "
+                    + "rule hangs on it", hint: "there is a parameter for what may be chosen", path: "native.\(path)")
+        }
+        if let inputs = params.inputs, inputs.count > model.maxInputs {
+            throw tooManyInputs(inputs.count, model)
+        }
+    }
+
+    /// Refuses what only the inputs themselves and the conversation show.
+    func checkMaterial(_ material: Material, _ replay: Replay, _ model: Model) throws(WireError) {
+        let count = replay.inputCount(material.inputs)
+        guard count <= model.maxInputs else { throw tooManyInputs(count, model) }
+        guard project.route == .vertex, let limit = InlineLimits.vertex.inputBytes else { return }
+        for (index, input) in material.inputs.enumerated() where input.bytes > limit {
+            throw WireError(
+                .tooLarge, "inputs.\(index) has \(input.bytes) bytes; \(limit) are allowed on the route vertex",
+                hint: "a smaller or stronger compressed image will do", path: "inputs.\(index)")
+        }
+    }
+
+    private func tooManyInputs(_ count: Int, _ model: Model) -> WireError {
+        let others = catalogue.models.filter { $0.maxInputs >= count && $0.isServed(by: project.route.kind) }
+        return WireError(
+            others.isEmpty ? .invalidParams : .unsupportedParameter,
+            "there are \(count) input images; \(model.id) takes \(model.maxInputs)",
+            hint: others.isEmpty ? nil : "it works with \(others.map(\.id).joined(separator: ", "))", path: "inputs")
+    }
+
+    private func unsupported(_ name: String, _ model: Model, _ hint: String) -> WireError {
+        WireError(
+            .unsupportedParameter,
+            "the parameter \(name) cannot be honoured on the route \(project.route.rawValue) with \(model.id)",
+            hint: hint, path: name)
     }
 
     /// A value that no model has is a slip; one that another model has is told with that model's name.
-    private func refuse(
+    private func refusal(
         _ name: String, _ value: String, _ supported: [String], _ model: Model, _ values: (Model) -> [String]
-    ) throws(WireError) {
-        let elsewhere = catalogue.models.filter { values($0).contains(value) }.map { $0.id }
+    ) -> WireError {
+        let others = catalogue.models.filter { values($0).contains(value) }.map { $0.id }
         let legal = supported.joined(separator: ", ")
-        guard !elsewhere.isEmpty else {
-            throw WireError(
+        guard !others.isEmpty else {
+            return WireError(
                 .invalidParams, "the parameter \(name) is \"\(value.prefix(64))\"; \(model.id) takes \(legal)",
                 hint: NearestName.to(value, among: supported).map { "did you mean \($0)?" }, path: name)
         }
-        throw WireError(
+        return WireError(
             .unsupportedParameter,
-            "\(model.id) on the route \(project.route.rawValue) does not make \(name) \(value); it makes \(legal)",
-            hint: "\(value) works with \(elsewhere.joined(separator: ", "))", path: name)
+            "\(model.id) on the route \(project.route.rawValue) does not take \(name) \(value); it takes \(legal)",
+            hint: "\(value) works with \(others.joined(separator: ", "))", path: name)
+    }
+
+    /// The models of this route that can, as advice.
+    private func elsewhere(_ can: (Model) -> Bool) -> String {
+        let others = catalogue.models.filter { can($0) && $0.isServed(by: project.route.kind) }.map { $0.id }
+        return others.isEmpty
+            ? "no model of this route can; leave it away" : "it works with \(others.joined(separator: ", "))"
+    }
+
+    /// The routes that can, with the projects that serve them here.
+    private func places(_ can: (RouteKind) -> Bool) -> String {
+        let routes = RouteName.allCases.filter { can($0.kind) }.map { route in
+            let served = neighbours.filter { $0.route == route }.map { $0.project }
+            let names = served.isEmpty ? "not served by any project here" : "project \(served.joined(separator: ", "))"
+            return "the route \(route.rawValue) (\(names))"
+        }
+        return routes.joined(separator: " or ")
+    }
+}
+
+extension GenerateImage.Params {
+    /// The parameters that were given and that a route has to honour, in the order of the protocol.
+    var givenNames: [String] {
+        let given: [(name: String, isGiven: Bool)] = [
+            ("aspectRatio", aspectRatio != nil), ("imageSize", imageSize != nil), ("count", (count ?? 1) > 1),
+            ("inputs", inputs?.isEmpty == false), ("continues", continues != nil),
+            ("systemInstruction", systemInstruction != nil), ("seed", seed != nil),
+            ("temperature", temperature != nil), ("thinking", thinking != nil),
+            ("grounding", grounding?.isEmpty == false), ("safety", safety?.isEmpty == false),
+            ("personGeneration", personGeneration != nil), ("outputType", outputType != nil),
+            ("native", native != nil),
+        ]
+        return given.filter(\.isGiven).map(\.name)
     }
 }

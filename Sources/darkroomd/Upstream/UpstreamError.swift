@@ -49,3 +49,11 @@ extension Wire.Usage {
             thoughtTokens: usage.thoughtTokens)
     }
 }
+
+extension Wire.GroundingResult {
+    init(_ grounding: SearchFindings) {
+        self.init(
+            sources: grounding.sources.map { Source(title: $0.title, uri: $0.uri) }, queries: grounding.queries,
+            renderedChip: grounding.renderedChip)
+    }
+}

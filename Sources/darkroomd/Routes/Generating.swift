@@ -1,0 +1,108 @@
+// `image.generate`, and the methods that answer as it does.
+
+import Engine
+import Gemini
+import Glibc
+import LineSocket
+import Store
+import Wire
+
+extension Methods {
+    func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
+        let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
+        var params = params
+        if params.project == nil, let route = params.route {
+            // The route may be all that somebody wants to say; whose key serves it is the configuration's affair.
+            params.project = projects.first { $0.configuration.route == route }?.configuration.name
+        }
+        try await permit(&params, exchange.principal)
+        let job = try await engine.generate(params, inputs: inputs, from: exchange.principal)
+        return try await answer(job, wait: params.wait, params.delivery, exchange)
+    }
+
+    func retry(_ params: RetryJob.Params, _ exchange: Exchange) async throws -> OutboundLine {
+        var request = try await engine.request(of: params.job, for: exchange.principal)
+        // What was allowed then may not be allowed now.
+        try await permit(&request, exchange.principal)
+        let job = try await engine.retry(params.job, from: exchange.principal, wait: params.wait ?? true)
+        return try await answer(job, wait: params.wait, params.delivery, exchange)
+    }
+
+    private func answer(
+        _ job: JobID, wait: Bool?, _ delivery: Wire.Delivery?, _ exchange: Exchange
+    ) async throws -> OutboundLine {
+        guard wait ?? true else {
+            return OutboundLine(Answer.success(exchange.id, GenerateImage.Accepted(job: job, state: .queued)))
+        }
+        return try await follow(job, delivery ?? .inline, exchange)
+    }
+
+    /// Asks the policy and takes its priority; who is denied is on record before being told so.
+    func permit(_ params: inout GenerateImage.Params, _ principal: Principal) async throws {
+        do throws(WireError) {
+            let verdict = try policy.check(params, by: principal)
+            if params.priority == nil || verdict.priority == .bulk {
+                params.priority = verdict.priority ?? params.priority
+            }
+        } catch {
+            let asked = params.model.flatMap { catalogue.resolve($0)?.id }
+            try await store.record(
+                AuditEntry(
+                    .denied, at: SystemClock().now().milliseconds, origin: principal.origin, project: params.project,
+                    model: asked, details: String(decoding: WireJSON.encode(["reason": error.message]), as: UTF8.self)))
+            throw error
+        }
+    }
+
+    /// Waits for a job's end, telling its steps, and answers with its images.
+    func follow(_ job: JobID, _ delivery: Wire.Delivery, _ exchange: Exchange) async throws -> OutboundLine {
+        let events = await engine.events(of: job, for: exchange.principal)
+        async let telling: Void = tell(events, exchange)
+        let result = try await engine.wait(for: job, from: exchange.principal)
+        // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
+        if result.state.isEnded { await telling }
+        if let error = result.error { throw error }
+        do {
+            return try deliver(result, delivery, exchange)
+        } catch {
+            var error = error
+            error.job = job
+            error.charged = .yes
+            throw error
+        }
+    }
+
+    /// The answer of a job that is done, with its images as they were asked for.
+    private func deliver(
+        _ result: JobResult, _ delivery: Wire.Delivery, _ exchange: Exchange
+    ) throws(WireError) -> OutboundLine {
+        var items: [Delivery.Item] = []
+        for image in result.images {
+            guard delivery != .none else {
+                items.append(Delivery.Item(entry: image, file: nil))
+                continue
+            }
+            items.append(Delivery.Item(entry: image, file: try OwnedDescriptor(of: try engine.open(image))))
+        }
+        return try Delivery.line(exchange.id, delivery, items, job: result.job) { entries in
+            var answer = result
+            answer.images = entries
+            return answer
+        }
+    }
+
+    private func tell(_ events: AsyncStream<JobEvent>, _ exchange: Exchange) async {
+        for await event in events { await exchange.tell(event) }
+    }
+}
+
+extension OwnedDescriptor {
+    /// The same open file as one that may travel with a line.
+    convenience init(of file: OpenFile) throws(WireError) {
+        let copy = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else {
+            throw WireError(.internal, "the daemon has no descriptor to spare", retryable: true)
+        }
+        self.init(taking: copy)
+    }
+}

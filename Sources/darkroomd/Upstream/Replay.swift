@@ -1,0 +1,61 @@
+// What of a conversation is sent again. Google wants the model's turns verbatim, their signatures included, and these
+// are bound to the model that made them: another model starts afresh from the last image, given as a plain input.
+
+import Engine
+import Gemini
+import Store
+import Wire
+
+/// The part of a history that one request replays.
+struct Replay: Sendable {
+    /// Oldest first; all of the model and the route that are asked now.
+    let turns: [PastTurn]
+    /// The image that the first of `turns` began from, or with none of them the request itself: the last one that
+    /// another model made.
+    let lead: KeptArtifact?
+    /// The model whose turns are not replayed, if they are what the request goes on from.
+    private let restartedFrom: String?
+
+    /// - Parameters:
+    ///   - history: The conversation, oldest first.
+    ///   - model: The id that is sent now.
+    ///   - route: The route that it is sent on.
+    init(_ history: [PastTurn], model: String, route: String) {
+        let kept = history.reversed().prefix {
+            $0.model == model && $0.route == route && !$0.content.isEmpty
+        }
+        turns = kept.reversed()
+        let before = history.dropLast(turns.count).last
+        lead = before?.images.last { $0.kind == .final }
+        restartedFrom = turns.isEmpty ? before?.model : nil
+    }
+
+    /// That the request goes on from an image alone.
+    var isFreshStart: Bool { restartedFrom != nil }
+
+    /// Images that a request with these inputs sends, those of the replayed turns included.
+    func imageCount(_ inputs: [KeptInput]) -> Int {
+        inputs.count + (lead == nil ? 0 : 1) + turns.reduce(0) { $0 + $1.inputs.count + $1.images.count }
+    }
+
+    /// Bytes of text that are sent again.
+    var textBytes: Int { turns.reduce(0) { $0 + $1.prompt.utf8.count + $1.content.count } }
+
+    /// Input images of the newest turn.
+    func inputCount(_ inputs: [KeptInput]) -> Int { inputs.count + (isFreshStart && lead != nil ? 1 : 0) }
+
+    /// That the model takes the ratio from a picture that it is given, since none was asked for.
+    func decidesRatio(_ params: GenerateImage.Params, _ material: Material) -> Bool {
+        params.aspectRatio == nil && (!material.inputs.isEmpty || !material.history.isEmpty)
+    }
+
+    func warnings(model: String) -> [Warning] {
+        guard let restartedFrom else { return [] }
+        let why =
+            restartedFrom == model
+            ? "the conversation so far cannot be sent again as it was" : "the conversation so far is \(restartedFrom)'s"
+        return [
+            Warning(.conversationRestarted, "\(why), so \(model) was given its last image alone")
+        ]
+    }
+}
