@@ -20,6 +20,11 @@ public enum ClientError: Error, Sendable, Hashable {
     /// A job was asked for and its connection is gone for good. The job, if it was admitted, goes on without us; its
     /// id is known from its first event on. Asking again could pay again.
     case lost(job: JobID?)
+    /// Images were asked for under an idempotency key, and the daemon went away before it had named a job, and did not
+    /// come back in time. Asking again under the same key pays for nothing twice.
+    case unanswered(key: String)
+    /// The daemon speaks this protocol and does not know the method, which came later.
+    case methodUnknown(_ method: String, daemon: String)
     /// The daemon speaks a later protocol than this module.
     case protocolTooNew(daemon: Int)
     /// The daemon speaks an earlier protocol than this module.
@@ -42,6 +47,9 @@ public enum ClientError: Error, Sendable, Hashable {
         case .timedOut: "darkroomd does not answer"
         case .lost(let job?): "the connection to darkroomd is lost; job \(job) goes on without it"
         case .lost(nil): "the connection to darkroomd was lost before it had named a job"
+        case .unanswered: "darkroomd went away before it had named a job, and did not come back"
+        case .methodUnknown(let method, let version):
+            "this darkroomd (\(version)) is older than this program: it does not know \(method)"
         case .protocolTooNew(let daemon):
             "darkroomd speaks protocol \(daemon), and this program only \(Hello.protocolVersion)"
         case .protocolTooOld(let daemon):
@@ -57,16 +65,20 @@ public enum ClientError: Error, Sendable, Hashable {
         switch self {
         case .notRunning(SocketPath.standard): "sudo systemctl start darkroom.socket"
         case .stale(SocketPath.standard): "sudo systemctl restart darkroom.socket"
+        case .notRunning(SocketPath.adminStandard): "sudo systemctl start darkroom-admin.socket"
+        case .stale(SocketPath.adminStandard): "sudo systemctl restart darkroom-admin.socket"
         case .notRunning(let path), .stale(let path):
             "darkroomd --socket \(path) --state DIR runs it in the foreground"
         case .notPermitted(SocketPath.standard): "sudo usermod -aG darkroom $USER, then log in again"
+        case .notPermitted(SocketPath.adminStandard): "ask as root: sudo darkroom"
         case .notPermitted(let path): "ls -l \(path) shows who may"
         case .pathTooLong: "name a shorter one with --socket or $DARKROOM_SOCKET"
         case .closed, .timedOut, .invalidAnswer: "journalctl -u darkroom shows why"
         case .lost(let job?): "darkroom wait \(job)"
         case .lost(nil): "darkroom jobs shows whether it was admitted; asking again without looking could pay twice"
+        case .unanswered(let key): "ask again with --key \(key): the same key is never paid for twice"
         case .protocolTooNew: "upgrade this program: sudo apt-get install --only-upgrade darkroom"
-        case .protocolTooOld: "sudo systemctl restart darkroom, after the package was upgraded"
+        case .protocolTooOld, .methodUnknown: "sudo systemctl restart darkroom, after the package was upgraded"
         case .copyFailed, .system: nil
         }
     }

@@ -14,7 +14,7 @@ public import Wire
 ///     let connection = try DarkroomConnection(SocketPath.resolve(socket))
 ///     var request = GenerateImage.Params(prompt: prompt)
 ///     request.delivery = .fd
-///     let done = try connection.finish(GenerateImage.self, request) { event in
+///     let done = try connection.generate(request) { event in
 ///         print(event.job, event.state)
 ///     }
 ///     for image in done.result.images {
@@ -39,19 +39,29 @@ public final class DarkroomConnection {
     ///
     /// - Parameters:
     ///   - path: The daemon's socket.
-    ///   - patience: How long to go on trying while the socket is there and nobody listens: a daemon that is starting.
+    ///   - patience: How long to go on trying while nobody listens, or while there is no socket; without it, a second
+    ///     for a daemon that is starting, and none for a socket that is not there.
     /// - Throws: What keeps this program from its daemon, in words for a person.
-    public init(_ path: String = SocketPath.resolve(), patience: Duration = .seconds(1)) throws(ClientError) {
+    public init(_ path: String = SocketPath.resolve(), patience: Duration? = nil) throws(ClientError) {
         self.path = path
-        let giveUp = ContinuousClock.now + patience
+        let giveUp = ContinuousClock.now + (patience ?? .seconds(1))
+        var backoff = Backoff()
         while true {
+            let failure: ClientError
             do throws(ClientError) {
                 channel = try Self.connect(path)
                 return
             } catch {
-                guard case .stale = error, ContinuousClock.now < giveUp else { throw error }
-                usleep(20_000)
+                failure = error
             }
+            switch failure {
+            case .stale: break
+            case .notRunning where patience != nil: break
+            default: throw failure
+            }
+            guard ContinuousClock.now < giveUp else { throw failure }
+            // Without a heartbeat it throws nothing.
+            try? backoff.pause(nil, until: giveUp)
         }
     }
 
@@ -90,8 +100,10 @@ public final class DarkroomConnection {
             case .success(id, let result):
                 return Received(result: result, files: line.descriptors.map { ReceivedFile($0) }, line: line.bytes)
             case .failure(let answered, let error) where answered == id || answered == nil:
-                if error.kind == .unknownMethod { try compareProtocols(unless: method) }
-                throw error
+                guard error.kind == .unknownMethod else { throw error }
+                let hello = try compareProtocols(unless: method)
+                guard let hello else { throw error }
+                throw ClientError.methodUnknown(method.name, daemon: hello.server.version)
             case .event(let event) where event.request == nil || event.request == id:
                 wait.state = event.state
                 try onEvent(event)
@@ -100,21 +112,8 @@ public final class DarkroomConnection {
         }
     }
 
-    /// Connects again after a loss, trying until `giveUp`; the requests of before are not sent again.
-    func reconnect(until giveUp: ContinuousClock.Instant, heartbeat: Heartbeat?) throws {
-        var pause: UInt32 = 20_000
-        while true {
-            do {
-                channel = try Self.connect(path)
-                return
-            } catch ClientError.stale, ClientError.notRunning {
-                guard ContinuousClock.now < giveUp else { throw ClientError.stale(path: path) }
-                try heartbeat?.action()
-                usleep(pause)
-                pause = min(pause * 2, 200_000)
-            }
-        }
-    }
+    /// Connects again after a loss; the requests of before are not sent again.
+    func reconnect() throws(ClientError) { channel = try Self.connect(path) }
 
     private static func connect(_ path: String) throws(ClientError) -> LineChannel {
         do throws(LineChannelError) {
@@ -188,10 +187,15 @@ public final class DarkroomConnection {
     }
 
     /// Asks for the daemon's protocol, which nobody need know as long as all goes well.
-    private func compareProtocols(unless method: any Method.Type) throws {
-        guard method != Hello.self else { return }
+    ///
+    /// - Returns: What the daemon says of itself; nothing when that is the very thing that went wrong.
+    /// - Throws: `.protocolTooNew`, `.protocolTooOld`, and whatever keeps the answer away.
+    @discardableResult
+    private func compareProtocols(unless method: any Method.Type) throws -> Hello.Result? {
+        guard method != Hello.self else { return nil }
         let hello = try call(Hello.self, Hello.Params(), within: .seconds(5)).result
         if hello.protocol > Hello.protocolVersion { throw ClientError.protocolTooNew(daemon: hello.protocol) }
         if hello.protocol < Hello.protocolVersion { throw ClientError.protocolTooOld(daemon: hello.protocol) }
+        return hello
     }
 }

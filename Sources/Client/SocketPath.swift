@@ -7,6 +7,9 @@ public enum SocketPath {
     /// Where systemd's socket unit listens.
     public static let standard = "/run/darkroom/darkroom.sock"
 
+    /// Where systemd's socket unit listens for admins.
+    public static let adminStandard = "/run/darkroom/admin.sock"
+
     /// The path that was given, else `$DARKROOM_SOCKET`, else `$XDG_RUNTIME_DIR/darkroom.sock` if it exists, else
     /// `standard`.
     ///

@@ -44,9 +44,11 @@ struct Wait {
 
     /// When the daemon's silence means that something is wrong.
     ///
-    /// A job that waits for its turn or for a quota may do so for hours without a word.
+    /// A job that waits for its turn or for a quota may do so for hours without a word, and whoever gave a limit knows
+    /// how long the daemon may be at it.
     private var silenceEnds: ContinuousClock.Instant? {
-        switch state {
+        guard end == nil else { return nil }
+        return switch state {
         case .queued, .waiting: nil
         case nil, .sent, .receiving, .done, .failed, .cancelled, .unknown: lastSign + DarkroomConnection.silence
         }

@@ -174,6 +174,18 @@ struct CallTests {
         daemon.stop()
     }
 
+    @Test func aMethodThatCameLaterIsOneOfAnOlderDaemon() throws {
+        let daemon = try ScriptedDaemon(directory.file("s")) { connection, _ in
+            try connection.fail(
+                try connection.receive(), WireError(.unknownMethod, "there is no method image.price"))
+            try connection.answer(try connection.receive(), Sample.hello(Hello.protocolVersion))
+        }
+        #expect(throws: ClientError.methodUnknown("image.price", daemon: "9")) {
+            try DarkroomConnection(daemon.path).call(PriceImage.self, GenerateImage.Params(prompt: "a cat"))
+        }
+        daemon.stop()
+    }
+
     @Test func nonsenseInTheSameProtocolIsAnInvalidAnswer() throws {
         let daemon = try ScriptedDaemon(directory.file("s")) { connection, number in
             let request = try connection.receive()

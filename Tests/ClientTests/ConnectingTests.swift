@@ -1,6 +1,7 @@
 import Dispatch
 import Glibc
 import LineSocket
+import Synchronization
 import Testing
 import TestKit
 import Wire
@@ -43,6 +44,20 @@ struct ConnectingTests {
         _ = try DarkroomConnection(directory.file("s"), patience: .seconds(30))
     }
 
+    @Test func aSocketThatIsNotThereIsWaitedForOnlyIfThatWasAskedFor() throws {
+        let path = directory.file("s")
+        #expect(throws: ClientError.notRunning(path: path)) { try DarkroomConnection(path) }
+        let listener = Mutex<OwnedDescriptor?>(nil)
+        let isBound = DispatchSemaphore(value: 0)
+        DispatchQueue(label: "start").async {
+            listener.withLock { $0 = try? ScriptedDaemon.bind(path) }
+            listener.withLock { _ = $0.map { listen($0.rawValue, 1) } }
+            isBound.signal()
+        }
+        _ = try DarkroomConnection(path, patience: .seconds(30))
+        isBound.wait()
+    }
+
     @Test func eachWayOfNotConnectingSaysWhatToType() {
         let standard = SocketPath.standard
         let cases: [(ClientError, String, String?)] = [
@@ -74,6 +89,19 @@ struct ConnectingTests {
             (
                 .protocolTooOld(daemon: 0), "darkroomd speaks only protocol 0, and this program 1",
                 "sudo systemctl restart darkroom, after the package was upgraded"
+            ),
+            (
+                .notPermitted(path: SocketPath.adminStandard),
+                "this user may not connect to \(SocketPath.adminStandard)", "ask as root: sudo darkroom"
+            ),
+            (
+                .methodUnknown("image.price", daemon: "0.0.9"),
+                "this darkroomd (0.0.9) is older than this program: it does not know image.price",
+                "sudo systemctl restart darkroom, after the package was upgraded"
+            ),
+            (
+                .unanswered(key: "k"), "darkroomd went away before it had named a job, and did not come back",
+                "ask again with --key k: the same key is never paid for twice"
             ),
             (
                 .lost(job: JobID(rawValue: "j1")), "the connection to darkroomd is lost; job j1 goes on without it",

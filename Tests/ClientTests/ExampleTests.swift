@@ -11,7 +11,7 @@ func draw(_ prompt: String, into descriptor: Int32, socket: String? = nil) throw
     let connection = try DarkroomConnection(SocketPath.resolve(socket))
     var request = GenerateImage.Params(prompt: prompt)
     request.delivery = .fd
-    let done = try connection.finish(GenerateImage.self, request) { event in
+    let done = try connection.generate(request) { event in
         print(event.job, event.state)
     }
     for image in done.result.images {
