@@ -18,8 +18,10 @@ struct Darkroom: ParsableCommand {
             """,
         version: "darkroom \(Release.version) (protocol \(Hello.protocolVersion))",
         subcommands: [
-            GenerateCommand.self, StatusCommand.self, ModelsCommand.self, JobsCommand.self, ShowCommand.self,
-            WaitCommand.self, CancelCommand.self, FetchCommand.self,
+            GenerateCommand.self, EditCommand.self, RefineCommand.self, RetryCommand.self, WaitCommand.self,
+            FetchCommand.self, PriceCommand.self, JobsCommand.self, ShowCommand.self, CancelCommand.self,
+            StatusCommand.self, ModelsCommand.self, QuotaCommand.self, UsageCommand.self, DoctorCommand.self,
+            MetricsCommand.self, PolicyCommand.self, AuditCommand.self, AdminCommand.self,
         ])
 
     @OptionGroup var shared: SharedOptions
@@ -35,7 +37,8 @@ struct SharedOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The daemon's socket; else $DARKROOM_SOCKET, $XDG_RUNTIME_DIR/darkroom.sock, \(SocketPath.standard).",
-            valueName: "path"))
+            valueName: "path"),
+        completion: .file())
     var socket: String?
 
     @Flag(help: "Print the daemon's result as JSON, one line.")
@@ -44,8 +47,11 @@ struct SharedOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Draw no progress.")
     var quiet = false
 
+    /// Where the daemon's socket is.
+    var path: String { SocketPath.resolve(socket) }
+
     /// Connects to the daemon that these options name.
-    func connect() throws(ClientError) -> DarkroomConnection {
-        try DarkroomConnection(SocketPath.resolve(socket))
+    func connect(_ patience: Duration? = nil) throws(ClientError) -> DarkroomConnection {
+        try DarkroomConnection(path, patience: patience)
     }
 }

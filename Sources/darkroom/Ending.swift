@@ -17,10 +17,18 @@ struct CommandError: Error, Equatable {
         self.hint = hint
     }
 
-    /// A system call on a file failed.
+    /// A file of the user's could not be read.
+    static func cannotRead(_ path: String, _ number: Int32) -> CommandError {
+        CommandError(.notFound, "cannot read \(path): \(words(number))")
+    }
+
+    /// A file could not be written.
     static func cannotWrite(_ path: String, _ number: Int32, hint: String? = nil) -> CommandError {
-        let why = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
-        return CommandError(.output, "cannot write \(path): \(why)", hint: hint)
+        CommandError(.output, "cannot write \(path): \(words(number))", hint: hint)
+    }
+
+    private static func words(_ number: Int32) -> String {
+        unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
     }
 }
 
@@ -58,8 +66,9 @@ enum Ending {
     }
 
     private static func tell(_ error: WireError) -> Int32 {
+        let place = error.file.map { file in error.line.map { "\(file):\($0): " } ?? "\(file): " }
         Conversation.fail(
-            error.message,
+            (place ?? "") + error.message,
             hint: error.hint
                 ?? (error.charged == .no ? nil : error.job.map { "darkroom show \($0) tells what became of it" }))
         switch error.charged {
@@ -77,10 +86,16 @@ enum Ending {
             Conversation.answer(message)
             return ExitStatus.success.number
         }
-        let arguments = CommandLine.arguments.dropFirst()
-        let names = Darkroom.configuration.subcommands.compactMap { $0.configuration.commandName }
-        let command = arguments.first(where: names.contains).map { "darkroom \($0)" } ?? "darkroom"
-        Conversation.fail(Darkroom.message(for: error), hint: "\(command) --help")
+        var command: any ParsableCommand.Type = Darkroom.self
+        var words = ["darkroom"]
+        for argument in CommandLine.arguments.dropFirst() {
+            guard
+                let part = command.configuration.subcommands.first(where: { $0.configuration.commandName == argument })
+            else { continue }
+            command = part
+            words.append(argument)
+        }
+        Conversation.fail(Darkroom.message(for: error), hint: "\(words.joined(separator: " ")) --help")
         return ExitStatus.usage.number
     }
 }

@@ -13,7 +13,9 @@ struct ExitStatus: Sendable, Equatable {
     let kinds: [ErrorKind]
 
     static let success = ExitStatus(number: 0, meaning: "done", kinds: [])
-    static let other = ExitStatus(number: 1, meaning: "an error that this version does not know", kinds: [])
+    static let other = ExitStatus(
+        number: 1, meaning: "an error that this version does not know; audit verify: the chain is broken", kinds: [])
+    static let unverified = ExitStatus(number: 2, meaning: "audit verify: the chain could not be read", kinds: [])
     static let usage = ExitStatus(number: 64, meaning: "wrong use of the command", kinds: [])
     static let request = ExitStatus(
         number: 65, meaning: "the request is wrong: change it",
@@ -21,7 +23,8 @@ struct ExitStatus: Sendable, Equatable {
             .invalidParams, .unsupportedParameter, .unknownModel, .modelUnavailable, .badInput, .tooLarge,
             .upstreamRejected,
         ])
-    static let notFound = ExitStatus(number: 66, meaning: "no such job or image of yours", kinds: [.notFound])
+    static let notFound = ExitStatus(
+        number: 66, meaning: "no such job, image or input file of yours", kinds: [.notFound])
     static let upstream = ExitStatus(
         number: 69, meaning: "Google was not reached or answered nonsense",
         kinds: [.upstreamUnavailable, .upstreamTimeout, .upstreamInvalid])
@@ -54,10 +57,12 @@ struct ExitStatus: Sendable, Equatable {
     static let cancelled = ExitStatus(
         number: 82, meaning: "cancelled, or in conflict with another request", kinds: [.cancelled, .conflict])
     static let unreachable = ExitStatus(number: 83, meaning: "darkroomd is not running or does not answer", kinds: [])
+    static let partial = ExitStatus(number: 84, meaning: "some of the images failed; the others are written", kinds: [])
+    static let fault = ExitStatus(number: 85, meaning: "doctor found a fault", kinds: [])
 
     static let table: [ExitStatus] = [
-        success, other, usage, request, notFound, upstream, `internal`, output, storage, later, `protocol`,
-        notPermitted, configuration, quota, noImage, unknown, cancelled, unreachable,
+        success, other, unverified, usage, request, notFound, upstream, `internal`, output, storage, later, `protocol`,
+        notPermitted, configuration, quota, noImage, unknown, cancelled, unreachable, partial, fault,
     ]
 
     /// The table as `--help` shows it; 128 and a signal's number is the shell's own way to name an interruption.
@@ -85,8 +90,8 @@ struct ExitStatus: Sendable, Equatable {
         switch error {
         case .notRunning, .stale, .pathTooLong, .closed, .timedOut, .system: unreachable
         case .notPermitted: notPermitted
-        case .lost: unknown
-        case .protocolTooNew, .protocolTooOld, .invalidAnswer: `protocol`
+        case .lost, .unanswered: unknown
+        case .protocolTooNew, .protocolTooOld, .methodUnknown, .invalidAnswer: `protocol`
         case .copyFailed: output
         }
     }

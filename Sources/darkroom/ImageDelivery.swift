@@ -27,11 +27,22 @@ struct ImageDelivery {
         if isJSON {
             Conversation.answer(json: try JSONAnswer.withPaths(paths, in: received.line))
         }
-        guard let failure = result.failed.first else { return }
-        let count = result.failed.count
-        Conversation.fail(
-            "\(count) of \(count + result.images.count) images failed: \(failure.message)", hint: failure.hint)
-        throw SilentFailure(status: ExitStatus.of(failure))
+        guard !result.failed.isEmpty else { return }
+        Self.tell(result.failed, of: result.failed.count + result.images.count)
+        throw SilentFailure(status: .partial)
+    }
+
+    /// Says why images failed, the same reason once.
+    private static func tell(_ failures: [WireError], of total: Int) {
+        var rest = failures
+        while let failure = rest.first {
+            let count = rest.filter { $0.message == failure.message }.count
+            rest.removeAll { $0.message == failure.message }
+            Conversation.fail("\(count) of \(total) images failed: \(failure.message)", hint: failure.hint)
+        }
+        if failures.contains(where: { $0.charged == .yes || $0.charged == .unknown }) {
+            Conversation.warn("what failed may have been charged")
+        }
     }
 
     /// Writes one kept image.
@@ -78,7 +89,8 @@ struct ImageDelivery {
         case .directory(let directory):
             path = try place(image, file, asked: directory + base, number: number, isOurs: true)
         case .file(let asked):
-            path = try place(image, file, asked: asked, number: number, isOurs: false)
+            let filled = ImageName.filled(asked, number ?? 1)
+            path = try place(image, file, asked: filled, number: filled == asked ? number : nil, isOurs: false)
         }
         if !isJSON { Conversation.answer(path) }
         return path

@@ -40,6 +40,11 @@ enum ImageName {
         return type.endings.contains(ending.lowercased()) ? asked : "\(stem).\(type.endings[0])"
     }
 
+    /// `cat {n}.jpg` as `cat 2.jpg`: where the user wants the number.
+    static func filled(_ asked: String, _ number: Int) -> String {
+        asked.split(separator: "{n}", omittingEmptySubsequences: false).joined(separator: "\(number)")
+    }
+
     /// `cat.jpg` as `cat-2.jpg`.
     static func numbered(_ path: String, _ number: Int) -> String {
         let (stem, ending) = split(path)

@@ -6,7 +6,7 @@ import Glibc
 enum OutputTarget: Equatable {
     /// `-o -`
     case standardOutput
-    /// A file, or a name for one that is not there yet; several images get numbers.
+    /// A file, or a name for one that is not there yet; several images get numbers, where `{n}` is or at the end.
     case file(String)
     /// Something that is there and is no regular file, as a pipe or /dev/null: written to, never replaced.
     case node(String)

@@ -55,9 +55,10 @@ final class Progress {
 
     var heartbeat: Heartbeat { Heartbeat(every: Interruption.interval) { [self] in try beat() } }
 
-    func lose(_ job: JobID) {
+    func lose(_ job: JobID?) {
         clear()
-        Conversation.say("the connection to darkroomd is lost, taking up job \(job) again")
+        Conversation.say(
+            "the connection to darkroomd is lost, " + (job.map { "taking up job \($0) again" } ?? "asking again"))
     }
 
     /// Takes the line off the terminal, so that words can follow.

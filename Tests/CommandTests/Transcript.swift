@@ -2,7 +2,9 @@
 //
 //   # A reason; says nothing to the test.
 //   : cat.png OLD            a file that is there before
-//   ? image.generate {…}     the daemon is asked this; on the connection of before unless `-- ` came between
+//   ? image.generate {…}     the daemon is asked this; on the connection of before unless `-- ` came between; a key that
+//                            the command made for itself reads KEY
+//   & SKETCH                 the daemon gets this with it, as an open file
 //   > {"result":{…}}         it answers this, and gives the texts in `"files"` as descriptors
 //   ! {"job":"j1",…}         it notifies of this job event
 //   --                       it closes the connection
@@ -12,12 +14,14 @@
 //   = 0                      the exit status
 
 import Foundation
+import Synchronization
 import TestKit
 import Wire
 
 struct Transcript: CustomStringConvertible {
     enum Step {
         case expect(method: String, params: JSONValue)
+        case attachment(String)
         case answer([String: JSONValue], files: [String])
         case event(JobEvent)
         case close
@@ -86,6 +90,7 @@ struct Transcript: CustomStringConvertible {
                 files = texts.compactMap { if case .string(let text) = $0 { text } else { nil } }
             }
             return .answer(message, files: files)
+        case "&": return .attachment(rest)
         case "!": return .event(try WireJSON.decode(JobEvent.self, from: Array(rest.utf8)))
         case "-": return .close
         default: throw Malformed(description: line)
@@ -105,9 +110,13 @@ extension Transcript.Scene {
         let sessions = steps.split(omittingEmptySubsequences: false) { if case .close = $0 { true } else { false } }
         var daemon: ScriptedDaemon?
         if !steps.isEmpty {
+            // The same key is the same name, another one another: KEY, KEY2, KEY3.
+            let keys = Mutex<[JSONValue]>([])
             daemon = try ScriptedDaemon(directory.file("s")) { connection, number in
                 guard sessions.indices.contains(number) else { return }
-                try Self.perform(sessions[number], on: connection)
+                try Self.perform(sessions[number], on: connection) { params in
+                    keys.withLock { Self.named(params, &$0) }
+                }
                 if number == sessions.count - 1 { try connection.waitForEnd() }
             }
         }
@@ -115,7 +124,7 @@ extension Transcript.Scene {
             "/bin/sh", ["-c", "cd \(work); \(command)"],
             environment: [
                 "PATH": "\(BuiltProduct.directory):/usr/bin:/bin", "DARKROOM_SOCKET": directory.file("s"),
-                "LC_ALL": "C",
+                "DARKROOM_ADMIN_SOCKET": directory.file("s"), "LC_ALL": "C",
             ])
         daemon?.stop()
         var lines = Self.marked("1|", output.standardOutput) + Self.marked("2|", output.standardError)
@@ -127,18 +136,31 @@ extension Transcript.Scene {
         return lines.map { $0.replacingOccurrences(of: directory.path, with: "DIR") }
     }
 
-    private static func perform(_ steps: ArraySlice<Transcript.Step>, on connection: ScriptedConnection) throws {
+    private static func perform(
+        _ steps: ArraySlice<Transcript.Step>, on connection: ScriptedConnection, _ named: (JSONValue) -> JSONValue
+    ) throws {
         var request: ScriptedRequest?
+        var attachments: [String] = []
         for step in steps {
             switch step {
             case .expect(let method, let params):
                 let asked = try connection.receive()
-                guard asked.method == method, asked.params == params else {
-                    let text = String(decoding: WireJSON.encode(asked.params), as: UTF8.self)
+                let given = named(asked.params)
+                guard asked.method == method, given == params else {
+                    let text = String(decoding: WireJSON.encode(given), as: UTF8.self)
                     throw Transcript.Malformed(description: "asked \(asked.method) \(text)")
                 }
                 request = asked
+                attachments = asked.attachments
+            case .attachment(let text):
+                guard attachments.first == text else {
+                    throw Transcript.Malformed(description: "got \(attachments.first ?? "no file")")
+                }
+                attachments.removeFirst()
             case .answer(var message, let files):
+                guard attachments.isEmpty else {
+                    throw Transcript.Malformed(description: "not expected: \(attachments)")
+                }
                 message["jsonrpc"] = .string("2.0")
                 switch request?.id {
                 case .integer(let id): message["id"] = .integer(id)
@@ -151,6 +173,16 @@ extension Transcript.Scene {
             case .close: break
             }
         }
+    }
+
+    private static func named(_ params: JSONValue, _ keys: inout [JSONValue]) -> JSONValue {
+        guard case .object(var members) = params, case .string(let key)? = members["idempotencyKey"],
+            key.hasPrefix("auto-")
+        else { return params }
+        if !keys.contains(.string(key)) { keys.append(.string(key)) }
+        let number = (keys.firstIndex(of: .string(key)) ?? 0) + 1
+        members["idempotencyKey"] = .string(number == 1 ? "KEY" : "KEY\(number)")
+        return .object(members)
     }
 
     private static func marked(_ mark: String, _ text: String) -> [String] {

@@ -13,15 +13,12 @@ struct FetchCommand: DarkroomCommand {
     @Argument(help: ArgumentHelp("The job's id or the image's sha256.", valueName: "job|sha256"))
     var name: String
 
-    @Option(
-        name: [.short, .customLong("output")],
-        help: ArgumentHelp("Where to write, as with generate.", valueName: "file"))
-    var output: String?
+    @OptionGroup var place: OutputOptions
 
     func run() throws {
-        let delivery = try ImageDelivery(output: output, json: root.shared.json)
+        let delivery = try ImageDelivery(output: place.output, json: root.shared.json)
         let connection = try root.shared.connect()
-        if Self.isSHA256(name) {
+        if Artifact.isSHA256(name) {
             try delivery.deliver(
                 try connection.call(OpenArtifact.self, OpenArtifact.Params(sha256: name, delivery: .fd)))
         } else {
@@ -59,9 +56,5 @@ struct FetchCommand: DarkroomCommand {
         if root.shared.json {
             Conversation.answer(json: try JSONAnswer.withPaths(paths, in: received.line))
         }
-    }
-
-    private static func isSHA256(_ name: String) -> Bool {
-        name.utf8.count == 64 && name.utf8.allSatisfy { "0123456789abcdef".utf8.contains($0) }
     }
 }

@@ -13,17 +13,18 @@ struct WaitCommand: DarkroomCommand {
     @Argument(help: "The job's id.")
     var job: String
 
-    @Option(
-        name: [.short, .customLong("output")],
-        help: ArgumentHelp("Where to write, as with generate.", valueName: "file"))
-    var output: String?
+    @OptionGroup var place: OutputOptions
+    @OptionGroup var patience: PatienceOptions
 
     func run() throws {
-        let delivery = try ImageDelivery(output: output, json: root.shared.json)
+        let delivery = try ImageDelivery(output: place.output, json: root.shared.json)
         let id = JobID(rawValue: job)
+        let following = try Following(root.shared, patience, output: place.output, job: id)
         try delivery.deliver(
-            try JobWait.finish(
-                WaitForJob.self, WaitForJob.Params(job: id, delivery: .fd), job: id, output: output,
-                shared: root.shared))
+            try following.run { connection, progress in
+                try connection.wait(
+                    for: id, patience: patience.afterLoss, heartbeat: progress.heartbeat, onEvent: progress.hear,
+                    onLoss: progress.lose)
+            })
     }
 }
