@@ -86,6 +86,8 @@ public struct Warning: Sendable, Hashable, Codable {
         public static let modelSubstituted = Code(rawValue: "model_substituted")
         public static let modelDiffers = Code(rawValue: "model_differs")
         public static let extraImages = Code(rawValue: "extra_images")
+        /// The conversation began with another model: its last image was sent as an input, its turns were not.
+        public static let conversationRestarted = Code(rawValue: "conversation_restarted")
     }
 
     public var code: Code
@@ -151,15 +153,24 @@ public struct Cost: Sendable, Hashable, Codable {
         public static let catalogue = Basis(rawValue: "catalogue")
         /// The whole hold: the outcome is not known.
         public static let hold = Basis(rawValue: "hold")
+        /// Nothing: an earlier result was used again.
+        public static let reused = Basis(rawValue: "reused")
     }
 
     /// US dollars.
     public var usd: Double
     public var basis: Basis
+    /// What a reused result cost when it was made, in US dollars.
+    public var wouldHaveUSD: Double?
 
-    public init(micros: Int64, basis: Basis) {
+    /// - Parameters:
+    ///   - micros: Micro-dollars.
+    ///   - basis: From what the figure was reckoned.
+    ///   - savedMicros: What a reused result cost when it was made.
+    public init(micros: Int64, basis: Basis, savedMicros: Int64? = nil) {
         usd = Double(micros) / 1_000_000
         self.basis = basis
+        wouldHaveUSD = savedMicros.map { Double($0) / 1_000_000 }
     }
 }
 

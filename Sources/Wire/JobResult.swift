@@ -13,6 +13,10 @@ public struct JobResult: Sendable, Hashable, Codable {
     /// An error for each call that failed.
     public var failed: [WireError]
     public var text: String?
+    /// What grounding found; absent when none was asked for or nothing was looked up.
+    public var grounding: GroundingResult?
+    /// The job whose conversation this one goes on with.
+    public var continues: JobID?
     public var warnings: [Warning]
     public var requested: Requested
     public var usage: Usage?
@@ -28,7 +32,8 @@ public struct JobResult: Sendable, Hashable, Codable {
     public init(
         job: JobID, state: JobState, route: String, project: String, label: String?, model: JobModel,
         images: [ImageEntry] = [], extraImages: [ImageEntry] = [], failed: [WireError] = [], text: String? = nil,
-        warnings: [Warning] = [], requested: Requested, usage: Usage? = nil, cost: Cost? = nil, reused: Bool = false,
+        grounding: GroundingResult? = nil, continues: JobID? = nil, warnings: [Warning] = [], requested: Requested,
+        usage: Usage? = nil, cost: Cost? = nil, reused: Bool = false,
         attempts: Int = 0, timing: Timing? = nil, createdAt: Timestamp? = nil, startedAt: Timestamp? = nil,
         endedAt: Timestamp? = nil, error: WireError? = nil
     ) {
@@ -42,6 +47,8 @@ public struct JobResult: Sendable, Hashable, Codable {
         self.extraImages = extraImages
         self.failed = failed
         self.text = text
+        self.grounding = grounding
+        self.continues = continues
         self.warnings = warnings
         self.requested = requested
         self.usage = usage
@@ -56,8 +63,8 @@ public struct JobResult: Sendable, Hashable, Codable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case job, state, route, project, label, model, images, extraImages, failed, text, warnings, requested, usage,
-            cost
+        case job, state, route, project, label, model, images, extraImages, failed, text, grounding
+        case continues, warnings, requested, usage, cost
         case reused, attempts, timing, createdAt, startedAt, endedAt, error
     }
 
@@ -74,6 +81,8 @@ public struct JobResult: Sendable, Hashable, Codable {
         try container.encode(extraImages, forKey: .extraImages)
         try container.encode(failed, forKey: .failed)
         try container.encodeIfPresent(text, forKey: .text)
+        try container.encodeIfPresent(grounding, forKey: .grounding)
+        try container.encodeIfPresent(continues, forKey: .continues)
         try container.encode(warnings, forKey: .warnings)
         try container.encode(requested, forKey: .requested)
         try container.encodeIfPresent(usage, forKey: .usage)
@@ -85,5 +94,36 @@ public struct JobResult: Sendable, Hashable, Codable {
         try container.encodeIfPresent(startedAt, forKey: .startedAt)
         try container.encodeIfPresent(endedAt, forKey: .endedAt)
         try container.encodeIfPresent(error, forKey: .error)
+    }
+}
+
+/// What the model looked up, as Google's terms ask to show it beside the image.
+public struct GroundingResult: Sendable, Hashable, Codable {
+    public struct Source: Sendable, Hashable, Codable {
+        public var title: String?
+        public var uri: String
+
+        public init(title: String?, uri: String) {
+            self.title = title
+            self.uri = uri
+        }
+    }
+
+    public var sources: [Source]
+    public var queries: [String]
+    /// HTML of Google's search suggestions, verbatim.
+    public var renderedChip: String?
+
+    public init(sources: [Source] = [], queries: [String] = [], renderedChip: String? = nil) {
+        self.sources = sources
+        self.queries = queries
+        self.renderedChip = renderedChip
+    }
+
+    /// What both found, each source and each query once.
+    public mutating func merge(_ other: GroundingResult) {
+        for source in other.sources where !sources.contains(source) { sources.append(source) }
+        for query in other.queries where !queries.contains(query) { queries.append(query) }
+        renderedChip = renderedChip ?? other.renderedChip
     }
 }
