@@ -23,7 +23,7 @@ package final class ArtifactStore: Sendable {
         var open: [String: Int] = [:]
         /// Rows that came during a sweep, which may have looked for them before.
         var rowed: [String] = []
-        var isSweeping = false
+        var sweeps = 0
         /// Parents made in this run whose own name is not flushed.
         var unflushedParents: Set<String> = []
     }
@@ -72,7 +72,7 @@ package final class ArtifactStore: Sendable {
     /// Takes note that rows name these files, so that the rows alone keep the sweep from them.
     func rowed(_ digests: [String]) {
         names.withLock { names in
-            if names.isSweeping { names.rowed += digests } else { names.forget(digests) }
+            if names.sweeps > 0 { names.rowed += digests } else { names.forget(digests) }
         }
     }
 
@@ -93,11 +93,15 @@ package final class ArtifactStore: Sendable {
         try fsync.directory(parent)
     }
 
-    func beginSweep() { names.withLock { $0.isSweeping = true } }
+    /// Gives up names that no row is going to have.
+    func giveBack(_ digests: [String]) { names.withLock { $0.forget(digests) } }
+
+    func beginSweep() { names.withLock { $0.sweeps += 1 } }
 
     func endSweep() {
         names.withLock { names in
-            names.isSweeping = false
+            names.sweeps -= 1
+            guard names.sweeps == 0 else { return }
             names.forget(names.rowed)
             names.rowed = []
         }
@@ -111,6 +115,15 @@ package final class ArtifactStore: Sendable {
             return true
         }
     }
+
+    /// Removes a file that no row names, unless another job of this run is about to.
+    func remove(_ sha256: String) {
+        names.withLock { names in
+            if names.open[sha256] == nil { FileSystem.removeIfThere(path(of: sha256)) }
+        }
+    }
+
+    func isThere(_ sha256: String) -> Bool { FileSystem.modified(path(of: sha256)) != nil }
 
     func isOlder(_ sha256: String, than time: Timestamp) -> Bool {
         FileSystem.modified(path(of: sha256)).map { $0 < time.milliseconds } ?? false

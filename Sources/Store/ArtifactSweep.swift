@@ -51,7 +51,8 @@ extension Store {
                 database,
                 sql: """
                     SELECT min(began) FROM (
-                      SELECT coalesce(started_ms, created_ms) AS began FROM job WHERE state = 'unknown'
+                      SELECT coalesce(started_ms, created_ms) AS began FROM hold INDEXED BY hold_open
+                        JOIN job ON job.number = hold.job WHERE hold.state = 'held'
                       UNION ALL
                       SELECT coalesce(started_ms, created_ms) FROM job INDEXED BY job_open WHERE ended_ms IS NULL)
                     """)
@@ -61,7 +62,7 @@ extension Store {
     }
 
     /// Those of these names that neither an artifact nor an input has.
-    private func unnamed(_ names: [String]) async throws(StoreError) -> [String] {
+    func unnamed(_ names: [String]) async throws(StoreError) -> [String] {
         try await read { database in
             let statement = try database.cachedStatement(
                 sql: """

@@ -20,17 +20,22 @@ struct JobKey {
             project: row[6], model: row[7])
     }
 
-    /// Moves one call; false when it was not in a state that this move starts from.
-    func move(_ transition: Transition, call: Int, at time: Timestamp, in database: Database) throws -> Bool {
+    /// Moves one call, ended with an error when one is given; false when it was not in a state that this move starts
+    /// from.
+    func move(
+        _ transition: Transition, call: Int, at time: Timestamp, error: WireError? = nil, in database: Database
+    ) throws -> Bool {
         let isStart = transition == .start
         let statement = try database.cachedStatement(
             sql: """
-                UPDATE call SET state = ?, attempts = attempts + ?, sent_ms = coalesce(?, sent_ms), ended_ms = ?
+                UPDATE call SET state = ?, attempts = attempts + ?, sent_ms = coalesce(?, sent_ms), ended_ms = ?,
+                  error = ?
                 WHERE job = ? AND number = ? AND state IN (\(transition.origins))
                 """)
         try statement.execute(arguments: [
             transition.to.rawValue, isStart ? 1 : 0, isStart ? time.milliseconds : nil,
-            transition.to.isEnded ? time.milliseconds : nil, number, call,
+            transition.to.isEnded ? time.milliseconds : nil,
+            error.map { String(decoding: WireJSON.encode($0), as: UTF8.self) }, number, call,
         ])
         guard database.changesCount == 1 else { return false }
         try follow(at: time, isStart: isStart, in: database)
@@ -42,10 +47,15 @@ struct JobKey {
         let states = try String.fetchAll(
             try database.cachedStatement(sql: "SELECT state FROM call WHERE job = ?"), arguments: [number])
         let state = Transition.state(ofCalls: states.compactMap(JobState.init(rawValue:)))
+        // The job's error is that of its first call that ended as the job does; of a job that is done it only says that
+        // there are calls with errors.
         try database.cachedStatement(
             sql: """
-                UPDATE job SET state = ?, ended_ms = ?, started_ms = coalesce(started_ms, ?), attempts = attempts + ?
-                WHERE number = ?
+                UPDATE job SET state = ?1, ended_ms = ?2, started_ms = coalesce(started_ms, ?3),
+                  attempts = attempts + ?4,
+                  error = (SELECT error FROM call WHERE job = ?5 AND error IS NOT NULL
+                    ORDER BY state = ?1 DESC, number LIMIT 1)
+                WHERE number = ?5
                 """
         ).execute(arguments: [
             state.rawValue, state.isEnded ? time.milliseconds : nil, isStart ? time.milliseconds : nil,
@@ -57,32 +67,39 @@ struct JobKey {
     func end(
         _ transition: Transition, _ call: FailedCall, by actor: Origin? = nil, in database: Database
     ) throws -> Bool {
-        guard try move(transition, call: call.call, at: call.at, in: database) else { return false }
-        let error = String(decoding: WireJSON.encode(call.error), as: UTF8.self)
-        try database.cachedStatement(sql: "UPDATE call SET error = ? WHERE job = ? AND number = ?")
-            .execute(arguments: [error, number, call.call])
+        guard try move(transition, call: call.call, at: call.at, error: call.error, in: database) else { return false }
         let charged = call.error.charged ?? .unknown
         try settle(call, charged, isOpen: transition == .lose, in: database)
         try database.cachedStatement(
             sql: """
-                UPDATE job SET error = ?1, cost_micros = CASE ?2
-                    WHEN 'yes' THEN coalesce(cost_micros, 0) + ?3
+                UPDATE job SET cost_micros = CASE ?1
+                    WHEN 'yes' THEN coalesce(cost_micros, 0) + ?2
                     WHEN 'unknown' THEN coalesce(cost_micros, 0) +
-                        (SELECT held_micros FROM hold WHERE job = ?4 AND call = ?5)
+                        (SELECT held_micros FROM hold WHERE job = ?3 AND call = ?4)
                     ELSE cost_micros END,
-                  cost_basis = CASE ?2 WHEN 'yes' THEN 'catalogue' WHEN 'unknown' THEN 'hold' ELSE cost_basis END,
-                  queued_ms = coalesce(?6, queued_ms), upstream_ms = coalesce(?7, upstream_ms),
-                  overhead_ms = coalesce(?8, overhead_ms)
-                WHERE number = ?4
+                  cost_basis = CASE ?1 WHEN 'yes' THEN \(Self.basis("'catalogue'"))
+                    WHEN 'unknown' THEN 'hold' ELSE cost_basis END,
+                  queued_ms = coalesce(?5, queued_ms), upstream_ms = coalesce(?6, upstream_ms),
+                  overhead_ms = coalesce(?7, overhead_ms)
+                WHERE number = ?3
                 """
         ).execute(arguments: [
-            error, charged.rawValue, call.costMicros, number, call.call, call.timing?.queuedMs,
+            charged.rawValue, call.costMicros, number, call.call, call.timing?.queuedMs,
             call.timing?.upstreamMs, call.timing?.overheadMs,
         ])
-        let details = "{\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\"}"
-        let event: AuditEvent = transition == .cancel ? .cancelled : .ended
+        let details =
+            "{\"call\":\(call.call),\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\"}"
+        let event: AuditEvent = transition.to == .cancelled ? .cancelled : .ended
         try audit(event, at: call.at, by: actor, details: details, in: database)
         return true
+    }
+
+    /// The less certain one of the basis that the job's cost has and of another: SQL for a column's new value.
+    static func basis(_ other: String) -> String {
+        """
+        CASE WHEN 'hold' IN (cost_basis, \(other)) THEN 'hold'
+          WHEN 'catalogue' IN (cost_basis, \(other)) THEN 'catalogue' ELSE \(other) END
+        """
     }
 
     /// Closes the hold of a call that brought no image, with a row of usage when it cost something.
@@ -101,15 +118,32 @@ struct JobKey {
         case .yes: cost = call.costMicros
         }
         try close(holdOf: call.call, costMicros: cost, at: call.at, in: database)
-        let basis = charged == .yes ? Cost.Basis.catalogue : .hold
+        try use(call.call, cost, charged == .yes ? .catalogue : .hold, at: call.at, in: database)
+    }
+
+    /// Writes the usage of a call that cost something and brought nothing.
+    func use(
+        _ call: Int, _ costMicros: Int64, _ basis: Cost.Basis = .hold, at time: Timestamp, in database: Database
+    ) throws {
         try database.cachedStatement(
             sql: """
                 INSERT INTO usage (job, call, at_ms, uid, project, model, images, cost_micros, basis)
                 VALUES (?,?,?,?,?,?,0,?,?)
                 """
         ).execute(arguments: [
-            number, call.call, call.at.milliseconds, origin.uid, project, model, cost, basis.rawValue,
+            number, call, time.milliseconds, origin.uid, project, model, costMicros, basis.rawValue,
         ])
+    }
+
+    /// Takes the job's error from its calls' again.
+    func followErrors(in database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                UPDATE job SET error = (SELECT call.error FROM call WHERE call.job = job.number
+                  AND call.error IS NOT NULL ORDER BY call.state = job.state DESC, call.number LIMIT 1)
+                WHERE number = ?
+                """
+        ).execute(arguments: [number])
     }
 
     /// Settles what a call cost and releases the rest of its hold.

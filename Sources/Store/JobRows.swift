@@ -39,11 +39,17 @@ package struct NewJob: Sendable {
     package var callCount: Int
     /// The most that one call can cost.
     package var holdMicros: Int64
+    package var inputs: [KeptInput]
+    /// The job whose conversation it goes on with.
+    package var continues: JobID?
+    /// All that decides the image, so that an identical request can use the result again; hashed for its row.
+    package var reuseKey: [UInt8]?
 
     package init(
         id: JobID, origin: Origin, priority: Priority, label: String?, project: String, route: String, model: JobModel,
         request: [UInt8], idempotencyKey: String?, requested: Requested, warnings: [Warning], created: Timestamp,
-        deadline: Timestamp, callCount: Int, holdMicros: Int64
+        deadline: Timestamp, callCount: Int, holdMicros: Int64,
+        inputs: [KeptInput] = [], continues: JobID? = nil, reuseKey: [UInt8]? = nil
     ) {
         self.id = id
         self.origin = origin
@@ -60,6 +66,9 @@ package struct NewJob: Sendable {
         self.deadline = deadline
         self.callCount = callCount
         self.holdMicros = holdMicros
+        self.inputs = inputs
+        self.continues = continues
+        self.reuseKey = reuseKey
     }
 }
 
@@ -81,17 +90,22 @@ package struct JobRecord: Sendable, Equatable {
     }
 }
 
-/// A job that had not been sent when it was read.
+/// A job of which a call had not been sent when it was read.
 package struct OpenJob: Sendable, Equatable {
+    package struct Call: Sendable, Equatable {
+        package var state: JobState
+        package var attempts: Int
+    }
+
     package var id: JobID
     package var uid: UInt32
     package var priority: Priority
     package var project: String
     package var modelSent: String
-    package var state: JobState
-    package var attempts: Int
     package var created: Timestamp
     package var deadline: Timestamp
+    /// All of its calls, by number; those that have ended as well.
+    package var calls: [Call]
 }
 
 /// An image whose file is kept, on its way to its row.
@@ -107,12 +121,13 @@ package struct KeptArtifact: Sendable, Equatable {
     }
 }
 
-/// A call that brought an image.
+/// A call that brought an answer with images.
 package struct FinishedCall: Sendable {
     package var job: JobID
     /// From 0.
     package var call: Int
     package var at: Timestamp
+    /// In the order of the answer.
     package var artifacts: [KeptArtifact]
     package var text: String?
     package var finishReason: String?
@@ -123,11 +138,16 @@ package struct FinishedCall: Sendable {
     package var costMicros: Int64
     package var basis: Cost.Basis
     package var timing: Timing
+    /// Set when the images are kept and are not what had to come: then the call has failed with this.
+    package var error: WireError?
+    /// See `PastTurn.content`.
+    package var turn: [UInt8]?
+    package var grounding: GroundingResult?
 
     package init(
         job: JobID, call: Int, at: Timestamp, artifacts: [KeptArtifact], text: String?, finishReason: String?,
         modelAnswered: String?, warnings: [Warning], usage: Usage?, costMicros: Int64, basis: Cost.Basis,
-        timing: Timing
+        timing: Timing, error: WireError? = nil, turn: [UInt8]? = nil, grounding: GroundingResult? = nil
     ) {
         self.job = job
         self.call = call
@@ -141,6 +161,9 @@ package struct FinishedCall: Sendable {
         self.costMicros = costMicros
         self.basis = basis
         self.timing = timing
+        self.error = error
+        self.turn = turn
+        self.grounding = grounding
     }
 }
 

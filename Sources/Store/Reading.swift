@@ -10,23 +10,41 @@ extension Store {
         try await read { try JobRecord.fetch(id, in: $0) }
     }
 
-    /// Jobs that have not been sent yet, oldest first.
+    /// Jobs that have a call which has not been sent yet, oldest first.
     package func openJobs() async throws(StoreError) -> [OpenJob] {
         try await read { database in
-            let rows = try Row.fetchAll(
+            let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT id, uid, priority, project, model_sent, state, attempts, created_ms, deadline_ms
-                    FROM job WHERE ended_ms IS NULL ORDER BY id
+                    SELECT job.id, uid, priority, project, model_sent, created_ms, deadline_ms, call.state,
+                      call.attempts
+                    FROM job INDEXED BY job_open JOIN call ON call.job = job.number
+                    WHERE job.ended_ms IS NULL ORDER BY job.id, call.number
                     """)
-            return try rows.compactMap { row in
-                let state = try row.token(JobState.self, 5)
-                guard state == .queued || state == .waiting else { return nil }
-                return OpenJob(
-                    id: JobID(rawValue: row[0]), uid: row[1], priority: try row.token(Priority.self, 2),
-                    project: row[3], modelSent: row[4], state: state, attempts: row[6],
-                    created: Timestamp(milliseconds: row[7]), deadline: Timestamp(milliseconds: row[8]))
+            var jobs: [OpenJob] = []
+            while let row = try rows.next() {
+                let call = OpenJob.Call(state: try row.token(JobState.self, 7), attempts: row[8])
+                let id = JobID(rawValue: row[0])
+                if jobs.last?.id == id {
+                    jobs[jobs.count - 1].calls.append(call)
+                } else {
+                    jobs.append(
+                        OpenJob(
+                            id: id, uid: row[1], priority: try row.token(Priority.self, 2), project: row[3],
+                            modelSent: row[4], created: Timestamp(milliseconds: row[5]),
+                            deadline: Timestamp(milliseconds: row[6]), calls: [call]))
+                }
             }
+            return jobs.filter { $0.calls.contains { $0.state == .queued || $0.state == .waiting } }
+        }
+    }
+
+    /// Where one call of a job stands; nil when there is none.
+    package func state(of id: JobID, call: Int) async throws(StoreError) -> JobState? {
+        try await read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT call.state FROM call JOIN job ON job.number = call.job WHERE id = ? AND call.number = ?")
+            return try Row.fetchOne(statement, arguments: [id.rawValue, call]).map { try $0.token(JobState.self, 0) }
         }
     }
 
@@ -51,11 +69,16 @@ extension Store {
         }
     }
 
-    /// How many jobs ended without anybody knowing how.
+    /// How many jobs have a call of unknown outcome that nobody has decided about.
     package func unknownCount() async throws(StoreError) -> Int {
         try await read { database in
             try Int.fetchOne(
-                try database.cachedStatement(sql: "SELECT count(*) FROM job WHERE state = 'unknown'")) ?? 0
+                try database.cachedStatement(
+                    sql: """
+                        SELECT count(DISTINCT hold.job) FROM hold INDEXED BY hold_open
+                          JOIN call ON call.job = hold.job AND call.number = hold.call
+                        WHERE hold.state = 'held' AND call.state = 'unknown'
+                        """)) ?? 0
         }
     }
 
@@ -76,15 +99,15 @@ extension JobRecord {
     static let columns = """
         number, uid, id, state, route, project, label, model_asked, model_sent, model_answered, warnings,
         requested_ratio, requested_size, cost_micros, cost_basis, attempts, queued_ms, upstream_ms, overhead_ms,
-        created_ms, started_ms, ended_ms, error
+        created_ms, started_ms, ended_ms, error, continues, reused_from, saved_micros
         """
 
     static func fetch(_ id: JobID, in database: Database) throws -> JobRecord? {
-        let statement = try database.cachedStatement(sql: "SELECT \(columns), text FROM job WHERE id = ?")
+        let statement = try database.cachedStatement(sql: "SELECT \(columns), text, grounding FROM job WHERE id = ?")
         return try Row.fetchOne(statement, arguments: [id.rawValue]).map { try JobRecord($0, in: database) }
     }
 
-    /// Reads a row of `columns`; after them may stand `text`, which lists leave out.
+    /// Reads a row of `columns`; after them may stand `text` and `grounding`, which lists leave out.
     init(_ row: Row, in database: Database) throws {
         let number: Int64 = row[0]
         var result = JobResult(
@@ -93,7 +116,7 @@ extension JobRecord {
             requested: Requested(aspectRatio: row[11], imageSize: row[12]))
         result.warnings = try row.json([Warning].self, 10) ?? []
         if let micros = row[13] as Int64?, let basis = row[14] as String? {
-            result.cost = Cost(micros: micros, basis: Cost.Basis(rawValue: basis))
+            result.cost = Cost(micros: micros, basis: Cost.Basis(rawValue: basis), savedMicros: row[25])
         }
         result.attempts = row[15]
         if let queued = row[16] as Double?, let upstream = row[17] as Double?, let overhead = row[18] as Double? {
@@ -103,14 +126,21 @@ extension JobRecord {
         result.startedAt = (row[20] as Int64?).map(Timestamp.init(milliseconds:))
         result.endedAt = (row[21] as Int64?).map(Timestamp.init(milliseconds:))
         if let error = try row.json(WireError.self, 22) {
-            if result.state != .done { result.error = error }
+            if result.state.isEnded, result.state != .done { result.error = error }
             result.failed = try Self.errors(of: number, in: database)
         }
-        if result.state == .done {
+        result.continues = (row[23] as String?).map(JobID.init(rawValue:))
+        result.reused = (row[24] as String?) != nil
+        if result.cost != nil {
             try result.addImages(of: number, in: database)
             result.usage = try Self.usage(of: number, in: database)
         }
-        if row.count > 23 { result.text = row[23] }
+        guard row.count > 26 else {
+            self.init(owner: row[1], result: result)
+            return
+        }
+        result.text = row[26]
+        result.grounding = try row.json(GroundingResult.self, 27)
         self.init(owner: row[1], result: result)
     }
 
@@ -137,10 +167,13 @@ extension JobResult {
     fileprivate mutating func addImages(of number: Int64, in database: Database) throws {
         let statement = try database.cachedStatement(
             sql: """
-                SELECT sha256, mime_type, width, height, bytes, kind FROM artifact WHERE job = ? ORDER BY call, position
+                SELECT sha256, mime_type, width, height, bytes, kind = 'final' AND call.state = 'done' FROM artifact
+                  JOIN call ON call.job = artifact.job AND call.number = artifact.call
+                WHERE artifact.job = ? ORDER BY artifact.call, position
                 """)
         for row in try Row.fetchAll(statement, arguments: [number]) {
-            if row[5] as String == KeptArtifact.Kind.final.rawValue {
+            // What an exact request did not accept is kept beside the images, not among them.
+            if row[5] as Bool {
                 images.append(ImageEntry(row))
             } else {
                 extraImages.append(ImageEntry(row))
@@ -150,19 +183,19 @@ extension JobResult {
 }
 
 extension ImageEntry {
-    fileprivate init(_ row: Row) {
+    init(_ row: Row) {
         self.init(sha256: row[0], mimeType: row[1], width: row[2], height: row[3], bytes: row[4])
     }
 }
 
 extension Row {
-    fileprivate func token<Token: RawRepresentable>(_ type: Token.Type, _ index: Int) throws -> Token
+    func token<Token: RawRepresentable>(_ type: Token.Type, _ index: Int) throws -> Token
     where Token.RawValue == String {
         guard let token = Token(rawValue: self[index]) else { throw StoreError.corrupt("\(type) of a job") }
         return token
     }
 
-    fileprivate func json<Value: Decodable>(_ type: Value.Type, _ index: Int) throws -> Value? {
+    func json<Value: Decodable>(_ type: Value.Type, _ index: Int) throws -> Value? {
         guard let text = self[index] as String? else { return nil }
         return try WireJSON.decode(type, from: Array(text.utf8))
     }

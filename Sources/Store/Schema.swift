@@ -6,6 +6,7 @@ enum Schema {
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: first) }
+        migrator.registerMigration("2") { database in try database.execute(sql: second) }
         return migrator
     }
 
@@ -95,6 +96,24 @@ enum Schema {
           at_ms INTEGER NOT NULL, event TEXT NOT NULL,
           uid INTEGER, gid INTEGER, pid INTEGER, unit TEXT, socket TEXT,
           job TEXT, project TEXT, model TEXT, details TEXT
+        );
+        """
+
+    // Conversations, results used again, and what grounding found. `turn.content` is the model's content as JSON in which
+    // each image is its position among the artifacts of the call. `reuse_hash` is SHA256 over what decides the image.
+    private static let second = """
+        ALTER TABLE job ADD COLUMN continues TEXT;
+        ALTER TABLE job ADD COLUMN grounding TEXT;
+        ALTER TABLE job ADD COLUMN reuse_hash BLOB;
+        ALTER TABLE job ADD COLUMN reused_from TEXT;
+        ALTER TABLE job ADD COLUMN saved_micros INTEGER;
+        CREATE INDEX job_reusable ON job(uid, reuse_hash, number) WHERE state = 'done';
+
+        CREATE TABLE turn (
+          job INTEGER NOT NULL REFERENCES job(number) ON DELETE CASCADE,
+          call INTEGER NOT NULL,
+          content BLOB NOT NULL,
+          PRIMARY KEY (job, call)
         );
         """
 }

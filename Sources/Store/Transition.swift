@@ -21,13 +21,16 @@ package struct Transition: Sendable, Equatable {
     package static let refuse = Transition(from: [.queued, .waiting], to: .failed)
     package static let cancel = Transition(from: [.queued, .waiting], to: .cancelled)
 
+    /// Cancelled, and known to have cost nothing although its row may say `sent`: it never left, or upstream refused it.
+    package static let recall = Transition(from: [.queued, .waiting, .sent], to: .cancelled)
+
     /// Every move there is.
-    package static let all: [Transition] = [start, receive, requeue, finish, fail, lose, refuse, cancel]
+    package static let all: [Transition] = [start, receive, requeue, finish, fail, lose, refuse, cancel, recall]
 
     /// The states it may come from, as a list for SQL's IN.
     var origins: String { from.map { "'\($0.rawValue)'" }.joined(separator: ",") }
 
-    /// What a job is whose calls stand so: the least advanced open call's state, else the best end.
+    /// What a job is whose calls stand so: the most advanced open call's state, else the best end.
     package static func state(ofCalls calls: [JobState]) -> JobState {
         let order: [JobState] = [.receiving, .sent, .waiting, .queued, .done, .unknown, .failed, .cancelled]
         return order.first { calls.contains($0) } ?? .failed

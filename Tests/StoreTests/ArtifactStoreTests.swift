@@ -62,7 +62,7 @@ struct ArtifactStoreTests {
     @Test func anArtifactIsItsOwners() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.admit(newJob("a"), started: 1)
         _ = try await store.finish(finished("a", "ab"))
         let entry = ImageEntry(sha256: "ab", mimeType: "image/png", width: 16, height: 9, bytes: 3)
         #expect(try await store.artifact("ab", of: 1000) == entry)

@@ -18,7 +18,7 @@ struct ArtifactSweepTests {
             let store = try state.open()
             named = try await keep([1, 2, 3], in: store)
             orphan = try await keep([4, 5, 6], in: store)
-            _ = try await store.admit(newJob("a"), isStarted: true)
+            _ = try await store.admit(newJob("a"), started: 1)
             _ = try await store.finish(finished("a", named))
             #expect(try await store.sweepArtifacts(olderThan: year2286) == 0)
         }
@@ -34,7 +34,7 @@ struct ArtifactSweepTests {
         var (paid, older) = ("", "")
         do {
             let store = try state.open()
-            _ = try await store.admit(newJob("a", at: 10_000_000), isStarted: true)
+            _ = try await store.admit(newJob("a", at: 10_000_000), started: 1)
             paid = try await keep([1, 2, 3], in: store)
             older = try await keep([4, 5, 6], in: store)
         }
@@ -57,7 +57,7 @@ struct ArtifactSweepTests {
         let twice = try await keep([1, 2, 3], in: store)
         #expect(try await keep([1, 2, 3], in: store) == twice)
         for (id, left) in [("a", true), ("b", false)] {
-            _ = try await store.admit(newJob(id), isStarted: true)
+            _ = try await store.admit(newJob(id), started: 1)
             _ = try await store.finish(finished(id, twice))
             try state.edit { try $0.execute(sql: "DELETE FROM artifact") }
             _ = try await store.sweepArtifacts(olderThan: year2286)
@@ -93,7 +93,7 @@ struct ArtifactSweepTests {
             #expect(FileManager.default.createFile(atPath: "\(state.path)/artifacts/ab/\(name)", contents: nil))
         }
         for (id, name) in [("a", names[3]), ("b", names[599])] {
-            _ = try await store.admit(newJob(id), isStarted: true)
+            _ = try await store.admit(newJob(id), started: 1)
             _ = try await store.finish(finished(id, name))
         }
         #expect(try await store.sweepArtifacts(olderThan: year2286) == 598)

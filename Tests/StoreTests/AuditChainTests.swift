@@ -10,7 +10,7 @@ struct AuditChainTests {
         let state = try StateFixture()
         let store = try state.open()
         try await store.record(AuditEntry(.started, at: 1, details: "{}"))
-        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.admit(newJob("a"), started: 1)
         _ = try await store.finish(finished("a"))
         try await store.record(AuditEntry(.denied, at: 5, origin: bob, model: "pro"))
         return state
@@ -28,7 +28,7 @@ struct AuditChainTests {
     @Test func aCancelledJobNamesWhoCancelledIt() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        for id in ["a", "b"] { _ = try await store.admit(newJob(id), isStarted: false) }
+        for id in ["a", "b"] { _ = try await store.admit(newJob(id), started: 0) }
         _ = try await store.end(.cancel, failure("a", .cancelled, charged: .no), by: bob)
         _ = try await store.end(.cancel, failure("b", .cancelled, charged: .no))
         let uids = try state.edit { database in

@@ -11,7 +11,7 @@ struct GroupCommitTests {
         let store = try state.open()
         try await withThrowingTaskGroup(of: Admitted.self) { group in
             for number in 0..<200 {
-                group.addTask { try await store.admit(newJob("job\(number)"), isStarted: false) }
+                group.addTask { try await store.admit(newJob("job\(number)"), started: 0) }
             }
             for try await admitted in group { #expect(admitted == .new) }
         }
@@ -22,13 +22,13 @@ struct GroupCommitTests {
     @Test func oneThatFailsDoesNotSpoilTheOthers() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("taken"), isStarted: false)
+        _ = try await store.admit(newJob("taken"), started: 0)
         let outcomes = await withTaskGroup(of: Bool.self) { group in
             for number in 0..<100 {
                 group.addTask {
                     // Every fifth has an id that is taken: the unique index refuses it.
                     let job = newJob(number % 5 == 0 ? "taken" : "job\(number)")
-                    return (try? await store.admit(job, isStarted: false)) == .new
+                    return (try? await store.admit(job, started: 0)) == .new
                 }
             }
             return await group.reduce(into: [Bool: Int]()) { $0[$1, default: 0] += 1 }
@@ -43,7 +43,7 @@ struct GroupCommitTests {
         let store = try state.open()
         let task = Task {
             unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
-            return try await store.admit(newJob("a"), isStarted: false)
+            return try await store.admit(newJob("a"), started: 0)
         }
         #expect(try await task.value == .new)
         #expect(try await store.job(JobID(rawValue: "a"))?.result.state == .queued)
@@ -64,7 +64,7 @@ struct GroupCommitTests {
             for number in 0..<100 {
                 group.addTask {
                     let job = newJob("job\(number)", label: number % 50 == 7 ? "huge" : nil)
-                    return (try? await store.admit(job, isStarted: false)) == .new
+                    return (try? await store.admit(job, started: 0)) == .new
                 }
             }
             return await group.reduce(into: [Bool: Int]()) { $0[$1, default: 0] += 1 }
@@ -77,7 +77,7 @@ struct GroupCommitTests {
     @Test func aCancelledReaderIsAnswered() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a"), isStarted: false)
+        _ = try await store.admit(newJob("a"), started: 0)
         let task = Task {
             unsafe withUnsafeCurrentTask { unsafe $0?.cancel() }
             return try await store.job(JobID(rawValue: "a"))?.owner

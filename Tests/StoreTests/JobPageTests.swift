@@ -10,9 +10,9 @@ struct JobPageTests {
         let state = try StateFixture()
         let store = try state.open()
         for number in 10..<20 {
-            _ = try await store.admit(newJob("a\(number)", label: number % 2 == 0 ? "even" : nil), isStarted: false)
+            _ = try await store.admit(newJob("a\(number)", label: number % 2 == 0 ? "even" : nil), started: 0)
         }
-        _ = try await store.admit(newJob("a15x", origin: bob), isStarted: true)
+        _ = try await store.admit(newJob("a15x", origin: bob), started: 1)
         func ids(_ owner: UInt32?, _ before: String?, _ state: JobState?, _ label: String?) async throws -> [String] {
             try await store.jobs(
                 of: owner, before: before.map(JobID.init(rawValue:)), state: state, label: label, limit: 3
@@ -59,9 +59,9 @@ struct JobPageTests {
     @Test func aListLeavesTextOutAndCutsThatOfErrors() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.admit(newJob("a"), started: 1)
         _ = try await store.finish(finished("a"))
-        _ = try await store.admit(newJob("b"), isStarted: true)
+        _ = try await store.admit(newJob("b"), started: 1)
         var end = failure("b", .noImage, charged: .yes)
         // Two bytes each, and an odd beginning: the bound falls into a character.
         let long = "x" + String(repeating: "é", count: 60_000)

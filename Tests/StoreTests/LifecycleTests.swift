@@ -10,7 +10,7 @@ struct LifecycleTests {
         let state = try StateFixture()
         let store = try state.open()
         let id = JobID(rawValue: "a")
-        #expect(try await store.admit(newJob("a", label: "cover"), isStarted: false) == .new)
+        #expect(try await store.admit(newJob("a", label: "cover"), started: 0) == .new)
         #expect(try await store.start(id, call: 0, at: time(2000)))
         let ended = try await store.finish(finished("a"))
         let whole = JobResult(
@@ -29,7 +29,7 @@ struct LifecycleTests {
     @Test func twoWorkersCannotStartOneJob() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a"), isStarted: false)
+        _ = try await store.admit(newJob("a"), started: 0)
         let wins = try await withThrowingTaskGroup(of: Bool.self) { group in
             for _ in 0..<20 {
                 group.addTask { try await store.start(JobID(rawValue: "a"), call: 0, at: time(2000)) }
@@ -45,7 +45,7 @@ struct LifecycleTests {
             for origin in JobState.allCases {
                 let state = try StateFixture()
                 let store = try state.open()
-                _ = try await store.admit(newJob("a"), isStarted: false)
+                _ = try await store.admit(newJob("a"), started: 0)
                 try state.edit { database in
                     try database.execute(sql: "UPDATE call SET state = ?", arguments: [origin.rawValue])
                 }
@@ -78,7 +78,7 @@ struct LifecycleTests {
     ) async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a"), isStarted: true)
+        _ = try await store.admit(newJob("a"), started: 1)
         _ = try await store.end(end, failure("a", .blocked, charged: charged, cost: 200))
         let row = try state.edit { database in
             try Row.fetchOne(
@@ -93,8 +93,8 @@ struct LifecycleTests {
     @Test func theLabelOfAJobIsInItsAuditRow() async throws {
         let state = try StateFixture()
         let store = try state.open()
-        _ = try await store.admit(newJob("a", label: "a \"b\"\n"), isStarted: false)
-        _ = try await store.admit(newJob("b"), isStarted: false)
+        _ = try await store.admit(newJob("a", label: "a \"b\"\n"), started: 0)
+        _ = try await store.admit(newJob("b"), started: 0)
         let details = try state.edit { try String.fetchAll($0, sql: "SELECT details FROM audit ORDER BY sequence") }
         #expect(
             details == [
@@ -106,14 +106,14 @@ struct LifecycleTests {
         let state = try StateFixture()
         let store = try state.open()
         let first = JobID(rawValue: "a")
-        #expect(try await store.admit(newJob("a", key: "k", request: "{1}"), isStarted: false) == .new)
+        #expect(try await store.admit(newJob("a", key: "k", request: "{1}"), started: 0) == .new)
         #expect(
-            try await store.admit(newJob("b", key: "k", request: "{1}"), isStarted: false)
+            try await store.admit(newJob("b", key: "k", request: "{1}"), started: 0)
                 == .existing(first, isSame: true))
         #expect(
-            try await store.admit(newJob("c", key: "k", request: "{2}"), isStarted: false)
+            try await store.admit(newJob("c", key: "k", request: "{2}"), started: 0)
                 == .existing(first, isSame: false))
-        #expect(try await store.admit(newJob("d", origin: bob, key: "k"), isStarted: false) == .new)
+        #expect(try await store.admit(newJob("d", origin: bob, key: "k"), started: 0) == .new)
         #expect(try await store.job(JobID(rawValue: "b")) == nil)
     }
 }

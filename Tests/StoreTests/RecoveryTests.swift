@@ -12,7 +12,7 @@ struct RecoveryTests {
         do {
             let store = try state.open()
             for id in ["done", "queued", "receiving", "sent", "waiting"] {
-                _ = try await store.admit(newJob(id), isStarted: id != "queued")
+                _ = try await store.admit(newJob(id), started: id == "queued" ? 0 : 1)
             }
             _ = try await store.finish(finished("done"))
             _ = try await store.receive(JobID(rawValue: "receiving"), call: 0, at: time(1500))
