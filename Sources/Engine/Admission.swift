@@ -1,160 +1,202 @@
-// How a job comes in: checked, priced, held, written.
+// How a job comes in: checked, its inputs copied, priced, held, written.
 
 import Logging
 import Synchronization
 package import Wire
 
-import FoundationEssentials
 import Quota
-import Store
+package import Store
+
+/// A request on its way to being a job.
+struct Request {
+    /// With the inputs as they are kept.
+    let params: GenerateImage.Params
+    let material: Material
+    let plan: CallPlan
+    let principal: Principal
+    let arrived: Duration
+    let now: Timestamp
+
+    var count: Int { params.count ?? 1 }
+}
 
 extension Engine {
-    /// Admits a job; when this returns its rows, its hold and its audit row are durable.
+    /// Admits a job; when this returns its rows, its holds and its audit row are durable.
     ///
     /// Cancelling the calling task does not undo it.
     ///
     /// - Parameters:
-    ///   - params: What is asked for.
+    ///   - params: What is asked for; its `inputs` are not looked at.
+    ///   - inputs: The input images, copied before this returns.
     ///   - principal: Who asks; policy has let it pass.
     /// - Returns: The new job, or the one that has the same idempotency key.
     /// - Throws: Before anything is spent; `charged` is absent, since no job exists.
-    package func generate(_ params: GenerateImage.Params, from principal: Principal) async throws(WireError) -> JobID {
+    package func generate(
+        _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal
+    ) async throws(WireError) -> JobID {
         let arrived = clock.elapsed()
-        let now = clock.now()
+        try generator(of: params).check(params)
+        let taken: TakenInputs
+        do throws(InputError) {
+            taken = try await store.takeIn(inputs, for: principal.uid, limits: settings.inputs)
+        } catch {
+            if case .store(let error) = error {
+                logger.error("inputs could not be copied", metadata: ["error": "\(error)"])
+            }
+            throw WireError(error)
+        }
+        return try await admit(params, taken, from: principal, arrived: arrived)
+    }
+
+    /// Admits a new job from the record of one that has ended, its inputs included.
+    ///
+    /// - Parameters:
+    ///   - id: The job; one that goes on is `conflict`.
+    ///   - principal: Who asks, and whose the new job is.
+    ///   - wait: Whether the caller waits for the end.
+    /// - Returns: The new job.
+    /// - Throws: What `generate` throws, and `not_found` for somebody else's.
+    package func retry(_ id: JobID, from principal: Principal, wait: Bool) async throws(WireError) -> JobID {
+        let arrived = clock.elapsed()
+        let ended = try await result(of: id, for: principal)
+        guard ended.state.isEnded else {
+            throw WireError(
+                .conflict, "the job goes on: it is \(ended.state.rawValue)", hint: "darkroom wait \(id)", job: id)
+        }
+        var params = try await request(of: id, for: principal)
+        params.project = ended.project
+        params.label = ended.label
+        params.reuse = nil
+        params.wait = wait
+        try generator(of: params).check(params)
+        let taken: TakenInputs
+        do {
+            taken = try await store.takeInputs(of: id)
+        } catch {
+            throw WireError(error)
+        }
+        return try await admit(params, taken, from: principal, arrived: arrived)
+    }
+
+    private func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
         let project = params.project ?? defaultProject
         guard let generator = generators[project] else {
             throw WireError(.invalidParams, "there is no project \(project.prefix(64))", path: "project")
         }
-        let plan = try generator.plan(params)
-        let count = params.count ?? 1
-        try Self.check(params.maxCostUSD, against: plan.holdMicros * Int64(count))
-        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
-        let deadline = now.milliseconds + wanted
-        let id = JobID.make(at: now)
-        let ticket = Ticket(
-            job: id, principal: principal.uid, project: project, model: plan.model.sent,
-            class: params.priority == .bulk ? .bulk : .interactive)
-        var live = LiveJob(
-            id: id, owner: principal.uid, ticket: ticket, deadline: deadline, params: params, plan: plan,
-            state: .queued, attempt: 0, isHandedOver: true, arrived: arrived, queued: arrived)
-        live.callersDue = params.wait ?? true ? 1 : 0
-        let isStarted = try seat(live, now: now.milliseconds)
-        let row = NewJob(
-            id: id, origin: principal.origin, priority: params.priority ?? .interactive, label: params.label,
-            project: project, route: plan.route, model: plan.model, request: Self.canonical(params),
-            idempotencyKey: params.idempotencyKey, requested: plan.requested, warnings: plan.warnings, created: now,
-            deadline: Timestamp(milliseconds: deadline), callCount: count, holdMicros: plan.holdMicros)
+        return generator
+    }
+
+    /// Admits a job whose inputs are files; those that it does not take are given back.
+    private func admit(
+        _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, arrived: Duration
+    ) async throws(WireError) -> JobID {
+        do throws(WireError) {
+            var params = params
+            params.inputs = taken.inputs.isEmpty ? nil : taken.inputs.map { .artifact($0.sha256) }
+            let material = Material(
+                inputs: taken.inputs, history: try await history(params.continues, for: principal))
+            let request = Request(
+                params: params, material: material, plan: try generator(of: params).plan(params, material),
+                principal: principal, arrived: arrived, now: clock.now())
+            let (id, isNew) = try await admit(request)
+            if !isNew { await store.discard(taken) }
+            return id
+        } catch {
+            await store.discard(taken)
+            throw error
+        }
+    }
+
+    private func admit(_ request: Request) async throws(WireError) -> (JobID, isNew: Bool) {
+        let row = newJob(request)
+        if let reuse = request.params.reuse, reuse != .never, let found = try await reused(row, request) {
+            return found
+        }
+        try Self.check(request.params.maxCostUSD, against: request.plan.holdMicros * Int64(request.count))
+        let live = liveJob(row, request)
+        let started = try seat(live, now: request.now.milliseconds)
         let admitted: Admitted
         do {
-            admitted = try await store.admit(row, isStarted: isStarted)
+            admitted = try await store.admit(row, started: started)
         } catch {
-            giveBack(ticket, isStarted: isStarted)
+            giveBack(live, started: started)
             logger.error("a job could not be admitted", metadata: ["error": "\(error)"])
             throw WireError(error)
         }
         if case .existing(let existing, let isSame) = admitted {
-            giveBack(ticket, isStarted: isStarted)
-            guard isSame else {
-                throw WireError(
-                    .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
-                    path: "idempotencyKey", job: existing)
-            }
-            if params.wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
-            return existing
+            giveBack(live, started: started)
+            return (try found(existing, isSame: isSame, request), false)
         }
-        if !enter(id, isStarted: isStarted) {
+        for call in enter(row.id, started: started) {
             // Stopped between the slot and here: it was not sent, so its row says so again.
             do {
-                _ = try await store.requeue(id, call: 0, at: clock.now())
+                _ = try await store.requeue(row.id, call: call, at: clock.now())
             } catch {
-                logger.error("a job could not go back to the queue", metadata: ["job": "\(id)", "error": "\(error)"])
+                logger.error(
+                    "a job could not go back to the queue", metadata: ["job": "\(row.id)", "error": "\(error)"])
             }
         }
-        return id
+        return (row.id, true)
     }
 
-    /// Takes a slot or a seat, true for a slot; from here on nobody who learns the job's id misses it in memory.
-    private func seat(_ job: LiveJob, now: Int64) throws(WireError) -> Bool {
-        let ticket = job.ticket
-        let outcome: Result<Bool, WireError> = state.withLock { state in
-            guard state.phase == .new || state.phase == .running else {
-                return .failure(WireError(.stopping, "the daemon is stopping", hint: "ask again in a few seconds"))
-            }
-            if let error = Self.gateError(ticket, deadline: job.deadline, now: now, in: state) {
-                return .failure(error)
-            }
-            var job = job
-            switch state.scheduler.admit(ticket, mayStart: state.phase == .running, now: now) {
-            case .start:
-                job.state = .sent
-                job.attempt = 1
-                state.jobs[job.id] = job
-                return .success(true)
-            case .queue:
-                if let params = job.params, params.prompt.utf8.count > LiveJob.keptPromptBytes { job.params = nil }
-                state.jobs[job.id] = job
-                return .success(false)
-            case .refused(let full):
-                let whose = full == .principal ? "your queue is full" : "the queue is full"
-                return .failure(WireError(.queueFull, whose, hint: "ask again when jobs have ended"))
-            }
+    /// The job that is done at once, with the images of an earlier one.
+    private func reused(_ row: NewJob, _ request: Request) async throws(WireError) -> (JobID, isNew: Bool)? {
+        let admitted: Admitted?
+        do {
+            admitted = try await store.admitReused(row)
+        } catch {
+            logger.error("an earlier result could not be looked for", metadata: ["error": "\(error)"])
+            throw WireError(error)
         }
-        return try outcome.get()
-    }
-
-    /// The error of a gate that does not open before the deadline.
-    static func gateError(_ ticket: Ticket<JobID>, deadline: Int64, now: Int64, in state: State) -> WireError? {
-        let gate = state.scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
-        guard let gate, gate.until >= deadline else { return nil }
-        let keys = [
-            GateKey(project: ticket.project, model: ticket.model), GateKey(project: ticket.project, model: nil),
-        ]
-        let said = keys.compactMap { state.gateErrors[$0] }.first { $0.kind.rawValue == gate.reason }
-        var error = said ?? WireError(ErrorKind(rawValue: gate.reason), "upstream does not take this model now")
-        error.resetsAt = Timestamp(milliseconds: gate.until)
-        error.charged = nil
-        error.job = nil
-        return error
-    }
-
-    private func giveBack(_ ticket: Ticket<JobID>, isStarted: Bool) {
-        state.withLock { state in
-            state.jobs[ticket.job] = nil
-            if isStarted {
-                state.scheduler.release(project: ticket.project)
-            } else {
-                state.scheduler.withdraw(ticket.job)
-            }
-            pump(&state)
+        switch admitted {
+        case .new: return (row.id, true)
+        case .existing(let existing, let isSame): return (try found(existing, isSame: isSame, request), false)
+        case nil:
+            guard request.params.reuse == .only else { return nil }
+            throw WireError(
+                .notFound, "there is no earlier result of this request", hint: "ask with reuse \"prefer\" to make one",
+                path: "reuse")
         }
     }
 
-    /// Lets a durable job begin its way; false when it has a slot and the engine no longer drives jobs.
-    private func enter(_ id: JobID, isStarted: Bool) -> Bool {
-        state.withLock { state in
-            // Gone when somebody who found it in a list has cancelled it; its seat went with it.
-            guard let job = state.jobs[id] else { return true }
-            let moment = clock.elapsed()
-            state.jobs[id]?.queued = moment
-            defer { setAlarm(of: id, &state) }
-            guard isStarted else {
-                state.jobs[id]?.isHandedOver = false
-                let now = clock.now().milliseconds
-                if let error = Self.gateError(job.ticket, deadline: job.deadline, now: now, in: state) {
-                    handOver(id, error, &state)
-                } else {
-                    state.scheduler.enqueue(id)
-                    pump(&state)
-                }
-                return true
-            }
-            state.jobs[id]?.started = moment
-            if submit(.drive(job.ticket, isStarted: true), &state) { return true }
-            state.jobs[id]?.isHandedOver = false
-            state.jobs[id]?.state = .queued
-            state.scheduler.release(project: job.ticket.project)
-            return false
+    /// The job under an idempotency key, for a caller who may wait for it.
+    private func found(_ existing: JobID, isSame: Bool, _ request: Request) throws(WireError) -> JobID {
+        guard isSame else {
+            throw WireError(
+                .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
+                path: "idempotencyKey", job: existing)
         }
+        if request.params.wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
+        return existing
+    }
+
+    private func newJob(_ request: Request) -> NewJob {
+        let params = request.params
+        let plan = request.plan
+        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
+        return NewJob(
+            id: JobID.make(at: request.now), origin: request.principal.origin,
+            priority: params.priority ?? .interactive, label: params.label, project: plan.project, route: plan.route,
+            model: plan.model, request: Self.canonical(params), idempotencyKey: params.idempotencyKey,
+            requested: plan.requested, warnings: plan.warnings, created: request.now,
+            deadline: Timestamp(milliseconds: request.now.milliseconds + wanted), callCount: request.count,
+            holdMicros: plan.holdMicros, inputs: request.material.inputs, continues: params.continues,
+            reuseKey: Self.reuseKey(params, plan))
+    }
+
+    private func liveJob(_ row: NewJob, _ request: Request) -> LiveJob {
+        let calls = (0..<request.count).map { number in
+            let ticket = Ticket(
+                job: CallID(job: row.id, call: number), principal: request.principal.uid, project: row.project,
+                model: row.model.sent, class: row.priority == .bulk ? .bulk : .interactive)
+            return LiveCall(
+                ticket: ticket, state: .queued, attempt: 0, isHandedOver: true, queued: request.arrived)
+        }
+        var live = LiveJob(
+            id: row.id, owner: request.principal.uid, deadline: row.deadline.milliseconds, params: request.params,
+            material: request.material, plan: request.plan, calls: calls, arrived: request.arrived)
+        live.callersDue = request.params.wait ?? true ? 1 : 0
+        return live
     }
 
     private static func check(_ maxCostUSD: Double?, against holdMicros: Int64) throws(WireError) {
@@ -162,30 +204,5 @@ extension Engine {
         throw WireError(
             .overBudget, "this can cost \(Double(holdMicros) / 1_000_000) dollars, more than maxCostUSD allows",
             retryable: false, path: "maxCostUSD")
-    }
-
-    /// The request as JSON with sorted keys, less what is not part of "the same request".
-    static func canonical(_ params: GenerateImage.Params) -> [UInt8] {
-        var params = params
-        params.wait = nil
-        params.delivery = nil
-        params.deadlineSeconds = nil
-        params.priority = nil
-        params.label = nil
-        params.idempotencyKey = nil
-        return WireJSON.encode(params)
-    }
-
-    /// What a job was asked for, read back from its row.
-    func reread(_ id: JobID) async throws(StoreError) -> GenerateImage.Params {
-        guard let bytes = try await store.request(of: id),
-            let members = try? JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
-        else { throw .corrupt("a request") }
-        var reader = ParamReader(members)
-        do {
-            return try GenerateImage.Params(from: &reader)
-        } catch {
-            throw .corrupt("a request")
-        }
     }
 }

@@ -10,14 +10,16 @@ extension Engine {
     /// Most exchanges for one call, the first included.
     static let attempts = 3
 
-    /// Takes a job that holds a slot through one exchange, and gives the slot back.
-    func drive(_ ticket: Ticket<JobID>, isStarted: Bool) async {
+    /// Takes a call that holds a slot through one exchange, and gives the slot back.
+    func drive(_ ticket: Ticket<CallID>, isStarted: Bool) async {
         let id = ticket.job
         // Cancelled between its turn and here.
-        guard let job = state.withLock({ $0.jobs[id] }) else { return freeSlot(of: ticket) }
+        guard let job = state.withLock({ $0[id]?.isOver == false ? $0.jobs[id.job] : nil }) else {
+            return freeSlot(of: ticket)
+        }
         let order: CallOrder
         do throws(Unprepared) {
-            order = try await prepare(job)
+            order = try await prepare(job, call: id.call)
         } catch {
             freeSlot(of: ticket)
             switch error {
@@ -33,19 +35,19 @@ extension Engine {
                 return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: false)
             }
             do {
-                guard try await store.start(id, call: 0, at: clock.now()) else {
+                guard try await store.start(id.job, call: id.call, at: clock.now()) else {
                     freeSlot(of: ticket)
                     return await reconcile(id)
                 }
             } catch {
-                logger.error("a job could not be marked as sent", metadata: ["job": "\(id)", "error": "\(error)"])
+                logger.error("a job could not be marked as sent", metadata: ["job": "\(id.job)", "error": "\(error)"])
                 freeSlot(of: ticket)
-                let crossed = WireError(error, charged: .no, job: id)
+                let crossed = WireError(error, charged: .no, job: id.job)
                 return await pause(id, crossed, delay: .seconds(5), gate: nil)
             }
             state.withLock { state in
-                state.jobs[id]?.attempt += 1
-                state.jobs[id]?.started = clock.elapsed()
+                state[id]?.attempt += 1
+                state[id]?.started = clock.elapsed()
                 announce(id, .sent, &state)
             }
         }
@@ -63,26 +65,26 @@ extension Engine {
         await conclude(id, order, outcome, postponement, upstream: upstream)
     }
 
-    /// Whether a job may still go out: its deadline has not come and nobody has cancelled it.
-    private func mayDepart(_ id: JobID) -> Bool { state.withLock { mayDepart(id, $0) } }
+    /// Whether a call may still go out: its job's deadline has not come and nobody has cancelled it.
+    private func mayDepart(_ id: CallID) -> Bool { state.withLock { mayDepart(id, $0) } }
 
-    private func mayDepart(_ id: JobID, _ state: State) -> Bool {
-        guard let job = state.jobs[id], job.cancelAsked == nil else { return false }
+    private func mayDepart(_ id: CallID, _ state: State) -> Bool {
+        guard let job = state.jobs[id.job], job.cancelAsked == nil else { return false }
         return !job.hasMissedDeadline && job.deadline > clock.now().milliseconds
     }
 
-    /// The last look before the first byte; when this is true the job counts as sent.
-    private func depart(_ id: JobID) -> Bool {
+    /// The last look before the first byte; when this is true the call counts as sent.
+    private func depart(_ id: CallID) -> Bool {
         state.withLock { state in
             guard mayDepart(id, state) else { return false }
-            state.jobs[id]?.isSent = true
+            state[id]?.isSent = true
             return true
         }
     }
 
-    /// Ends a job that did not go out, at no charge; `wasStarted` when its row says `sent` all the same.
-    private func endUnsent(_ id: JobID, _ error: WireError, wasStarted: Bool) async {
-        if let origin = state.withLock({ $0.jobs[id]?.cancelAsked }) { return await endCancelled(id, by: origin) }
+    /// Ends a call that did not go out, at no charge; `wasStarted` when its row says `sent` all the same.
+    private func endUnsent(_ id: CallID, _ error: WireError, wasStarted: Bool) async {
+        if let origin = state.withLock({ $0.jobs[id.job]?.cancelAsked }) { return await endCancelled(id, by: origin) }
         guard wasStarted else { return await refuse(id, error) }
         await endRefused(id, error, upstream: .zero)
     }
@@ -94,11 +96,13 @@ extension Engine {
         case never(WireError)
     }
 
-    /// The order for a job: from memory, or read back and planned anew after a restart.
-    private func prepare(_ job: LiveJob) async throws(Unprepared) -> CallOrder {
+    /// The order for a call: from memory, or read back and planned anew after a restart.
+    private func prepare(_ job: LiveJob, call: Int) async throws(Unprepared) -> CallOrder {
         let params: GenerateImage.Params
+        let material: Material
         do throws(StoreError) {
             if let kept = job.params { params = kept } else { params = try await reread(job.id) }
+            if let kept = job.material { material = kept } else { material = try await rematerial(job.id, params) }
         } catch {
             logger.error("a request could not be read back", metadata: ["job": "\(job.id)", "error": "\(error)"])
             let crossed = WireError(error, charged: .no, job: job.id)
@@ -107,7 +111,11 @@ extension Engine {
         }
         let plan: CallPlan
         do throws(WireError) {
-            if let kept = job.plan { plan = kept } else { plan = try replan(job, params) }
+            if let kept = job.plan {
+                plan = kept
+            } else {
+                plan = try replan(job.id, project: job.calls[call].ticket.project, params, material)
+            }
         } catch {
             if error.kind == .keyMissing { throw .wait(error, .seconds(30)) }
             throw .never(error)
@@ -115,20 +123,29 @@ extension Engine {
         state.withLock { state in
             state.jobs[job.id]?.params = params
             state.jobs[job.id]?.plan = plan
+            if material.history.isEmpty { state.jobs[job.id]?.material = material }
         }
-        return CallOrder(job: job.id, call: 0, params: params, plan: plan, timeout: plan.upstreamTimeout)
+        return CallOrder(
+            job: job.id, call: call, params: params, plan: plan, material: material,
+            open: { [store] sha256 in
+                guard let file = try store.artifacts.open(sha256) else {
+                    throw StoreError.corrupt("the file of an input is gone")
+                }
+                return file
+            }, timeout: plan.upstreamTimeout)
     }
 
-    private func replan(_ job: LiveJob, _ params: GenerateImage.Params) throws(WireError) -> CallPlan {
-        guard let generator = generators[job.ticket.project] else {
+    private func replan(
+        _ id: JobID, project: String, _ params: GenerateImage.Params, _ material: Material
+    ) throws(WireError) -> CallPlan {
+        guard let generator = generators[project] else {
             throw WireError(
-                .invalidConfiguration, "the project \(job.ticket.project) is no longer configured", charged: .no,
-                job: job.id)
+                .invalidConfiguration, "the project \(project) is no longer configured", charged: .no, job: id)
         }
-        return try generator.plan(params)
+        return try generator.plan(params, material)
     }
 
-    private func freeSlot(of ticket: Ticket<JobID>, measured: Duration? = nil, outcome: CallOutcome? = nil) {
+    private func freeSlot(of ticket: Ticket<CallID>, measured: Duration? = nil, outcome: CallOutcome? = nil) {
         state.withLock { state in
             state.scheduler.release(project: ticket.project)
             if let measured, case .answered = outcome {
@@ -139,19 +156,19 @@ extension Engine {
         }
     }
 
-    private func progressed(_ id: JobID, _ progress: CallProgress) {
+    private func progressed(_ id: CallID, _ progress: CallProgress) {
         state.withLock { state in
             switch progress {
             case .sent: break
             case .receiving(let bytes):
-                state.jobs[id]?.bytes = bytes
+                state[id]?.bytes = bytes
                 announce(id, .receiving, &state)
             }
         }
     }
 
     private func conclude(
-        _ id: JobID, _ order: CallOrder, _ outcome: CallOutcome?, _ postponement: Postponement?,
+        _ id: CallID, _ order: CallOrder, _ outcome: CallOutcome?, _ postponement: Postponement?,
         upstream: Duration
     ) async {
         switch outcome {
@@ -162,33 +179,33 @@ extension Engine {
         case .failed(let error): await fail(id, order, error, upstream: upstream)
         case .outcomeUnknown(var error):
             error.charged = .unknown
-            error.job = id
+            error.job = id.job
             await end(id, .lose, error, costMicros: 0, upstream: upstream)
         case nil: await fail(id, order, WireError(.internal, "the project is gone", charged: .no), upstream: upstream)
         }
     }
 
-    /// Ends a job with an answer that is an error.
-    func fail(_ id: JobID, _ order: CallOrder, _ error: WireError, upstream: Duration) async {
+    /// Ends a call with an answer that is an error.
+    func fail(_ id: CallID, _ order: CallOrder, _ error: WireError, upstream: Duration) async {
         var error = error
-        error.job = id
+        error.job = id.job
         if error.charged == nil { error.charged = .unknown }
         await end(id, .fail, error, costMicros: order.plan.expectedMicros, upstream: upstream)
     }
 
-    /// Ends a job that was not sent.
-    func refuse(_ id: JobID, _ error: WireError) async {
+    /// Ends a call that was not sent.
+    func refuse(_ id: CallID, _ error: WireError) async {
         var error = error
-        error.job = id
+        error.job = id.job
         error.charged = .no
         await end(id, .refuse, error, costMicros: 0, upstream: nil)
     }
 
     private func end(
-        _ id: JobID, _ transition: Transition, _ error: WireError, costMicros: Int64, upstream: Duration?
+        _ id: CallID, _ transition: Transition, _ error: WireError, costMicros: Int64, upstream: Duration?
     ) async {
         let call = FailedCall(
-            job: id, call: 0, at: clock.now(), error: error, costMicros: costMicros,
+            job: id.job, call: id.call, at: clock.now(), error: error, costMicros: costMicros,
             timing: upstream.map { timing(of: id, upstream: $0) })
         await settle(id, error) { [store] () async throws(StoreError) in try await store.end(transition, call) }
     }

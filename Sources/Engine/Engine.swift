@@ -18,15 +18,21 @@ package struct EngineSettings: Sendable {
     /// Exchanges at once, by project name; 8 for a project that is not here.
     package var maxConcurrent: [String: Int]
     package var defaultDeadline: Duration
+    package var inputs: InputLimits
+    /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
+    package var unknownHold: Duration
 
     package init(
         maxQueue: Int = 10_000, maxQueuePerUser: Int = 10_000, maxConcurrent: [String: Int] = [:],
-        defaultDeadline: Duration = .seconds(600)
+        defaultDeadline: Duration = .seconds(600), inputs: InputLimits = InputLimits(),
+        unknownHold: Duration = .seconds(86_400)
     ) {
         self.maxQueue = maxQueue
         self.maxQueuePerUser = maxQueuePerUser
         self.maxConcurrent = maxConcurrent
         self.defaultDeadline = defaultDeadline
+        self.inputs = inputs
+        self.unknownHold = unknownHold
     }
 }
 
@@ -41,7 +47,7 @@ package final class Engine: Sendable {
         /// That the jobs of the run before are in memory, and who holds until they are.
         var isTakenUp = false
         var holders: [Int: CheckedContinuation<Void, Never>] = [:]
-        var scheduler: Scheduler<JobID>
+        var scheduler: Scheduler<CallID>
         var jobs: [JobID: LiveJob] = [:]
         var alarms = AlarmQueue()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
@@ -56,9 +62,9 @@ package final class Engine: Sendable {
     /// Work for a child task of `run()`.
     enum Work: Sendable {
         /// Take it through an exchange with the slot that it holds; `isStarted` when admission wrote `sent` already.
-        case drive(Ticket<JobID>, isStarted: Bool)
+        case drive(Ticket<CallID>, isStarted: Bool)
         /// End it unsent.
-        case refuse(JobID, WireError)
+        case refuse(CallID, WireError)
     }
 
     let store: Store
@@ -110,6 +116,7 @@ package final class Engine: Sendable {
                 await self.takeUp()
                 await self.sweep(before: sweepBefore)
             }
+            group.addTask { await self.settleUnknown() }
             for await item in work { group.addTask { await self.perform(item) } }
             state.withLock { $0.phase = .stopping }
             // Stopping: what is under way may finish until the drain ends, and is aborted then.
@@ -135,7 +142,7 @@ package final class Engine: Sendable {
         for holder in holders { holder.resume() }
         for (id, job) in jobs {
             var error = Self.stoppingError(id)
-            if job.isSent { error.charged = .unknown }
+            if job.mayHaveCost { error.charged = .unknown }
             for waiter in job.waiters.values { waiter.resume(returning: .interrupted(error)) }
             for watcher in job.watchers.values { watcher.finish() }
         }
@@ -148,7 +155,7 @@ package final class Engine: Sendable {
         let (wasRunning, holders) = state.withLock { state in
             if state.phase != .stopped { state.phase = .stopping }
             state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
-            for (id, job) in state.jobs where !job.isHandedOver { interrupt(id, Self.stoppingError(id), &state) }
+            for (id, job) in state.jobs where job.hasIdleCall { interrupt(id, Self.stoppingError(id), &state) }
             return (state.isRunning, state.takeHolders())
         }
         for holder in holders { holder.resume() }
@@ -203,7 +210,7 @@ package final class Engine: Sendable {
                 state.scheduler.seat(ticket)
                 return
             }
-            state.jobs[ticket.job]?.isHandedOver = true
+            state[ticket.job]?.isHandedOver = true
         }
     }
 

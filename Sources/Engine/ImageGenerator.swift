@@ -5,9 +5,14 @@ package import Wire
 
 /// What can draw: one project's route.
 package protocol ImageGenerator: Sendable {
-    /// Says what a request comes to, or refuses it before it costs anything: model, what route and model support,
-    /// values, price.
-    func plan(_ params: GenerateImage.Params) throws(WireError) -> CallPlan
+    /// Refuses what can be refused without looking at a byte of an input: model, what route and model support, values.
+    ///
+    /// Called before inputs are copied.
+    func check(_ params: GenerateImage.Params) throws(WireError)
+
+    /// Says what a request comes to, or refuses it before it costs anything: all that `check` refuses, what its inputs
+    /// and its conversation add, price.
+    func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan
 
     /// Makes one exchange with upstream, for one image; never a second.
     ///
@@ -22,6 +27,19 @@ package protocol ImageGenerator: Sendable {
         _ order: CallOrder, sink: @Sendable @escaping () throws -> any ArtifactSink,
         progress: @Sendable @escaping (CallProgress) -> Void
     ) async -> CallOutcome
+}
+
+/// What a request brings besides its parameters.
+package struct Material: Sendable, Equatable {
+    /// In the order of the request.
+    package var inputs: [KeptInput]
+    /// The conversation that `continues` names, oldest first.
+    package var history: [PastTurn]
+
+    package init(inputs: [KeptInput] = [], history: [PastTurn] = []) {
+        self.inputs = inputs
+        self.history = history
+    }
 }
 
 /// What a request comes to.
@@ -42,11 +60,14 @@ package struct CallPlan: Sendable {
     package var requested: Requested
     /// What the model makes of that, when it is known.
     package var expectedPixels: (width: Int, height: Int)?
+    /// That the history is not replayed and its last image goes as an input; a warning `conversation_restarted` of the
+    /// plan says so.
+    package var freshStart: Bool
 
     package init(
         project: String, route: String, model: JobModel, holdMicros: Int64, expectedMicros: Int64,
         warnings: [Warning] = [], usuallySeconds: [Double], upstreamTimeout: Duration, requested: Requested,
-        expectedPixels: (width: Int, height: Int)? = nil
+        expectedPixels: (width: Int, height: Int)? = nil, freshStart: Bool = false
     ) {
         self.project = project
         self.route = route
@@ -58,6 +79,7 @@ package struct CallPlan: Sendable {
         self.upstreamTimeout = upstreamTimeout
         self.requested = requested
         self.expectedPixels = expectedPixels
+        self.freshStart = freshStart
     }
 }
 
@@ -68,6 +90,9 @@ package struct CallOrder: Sendable {
     package var call: Int
     package var params: GenerateImage.Params
     package var plan: CallPlan
+    package var material: Material
+    /// Opens the file of an input or of an image of the history, at offset 0.
+    package var open: @Sendable (_ sha256: String) throws -> OpenFile
     /// Wall time for the whole exchange.
     package var timeout: Duration
 }
@@ -103,6 +128,7 @@ package enum RefusalScope: Sendable { case call, model, project }
 
 /// An answer with images.
 package struct CallAnswer: Sendable {
+    /// In the order of their numbers in `turn`.
     package var images: [AnswerImage]
     package var text: String?
     package var finishReason: String?
@@ -111,10 +137,15 @@ package struct CallAnswer: Sendable {
     /// From `usage`; nil when upstream counted nothing.
     package var costMicros: Int64?
     package var httpStatus: Int?
+    /// The model's content verbatim, JSON in which each image's base64 is replaced by its number; nil where the route
+    /// has no conversations.
+    package var turn: [UInt8]?
+    package var grounding: GroundingResult?
 
     package init(
         images: [AnswerImage], text: String? = nil, finishReason: String? = nil, modelAnswered: String? = nil,
-        usage: Usage? = nil, costMicros: Int64? = nil, httpStatus: Int? = nil
+        usage: Usage? = nil, costMicros: Int64? = nil, httpStatus: Int? = nil, turn: [UInt8]? = nil,
+        grounding: GroundingResult? = nil
     ) {
         self.images = images
         self.text = text
@@ -123,6 +154,8 @@ package struct CallAnswer: Sendable {
         self.usage = usage
         self.costMicros = costMicros
         self.httpStatus = httpStatus
+        self.turn = turn
+        self.grounding = grounding
     }
 }
 

@@ -13,6 +13,8 @@ package struct EngineStatus: Sendable, Equatable {
         package var queued: Int
     }
 
+    /// That new jobs are taken: the jobs of the run before are in memory, and it does not stop.
+    package var isAdmitting: Bool
     package var inFlight: Int
     package var queued: Int
     /// Jobs whose outcome nobody knows.
@@ -96,6 +98,21 @@ extension Engine {
         throw WireError(.notFound, "there is no such artifact", hint: "darkroom jobs lists your jobs")
     }
 
+    /// The file of an image that a result has named, open for reading at offset 0.
+    ///
+    /// Whoever was given the result may have its images, so no row is asked again.
+    ///
+    /// - Throws: `not_found` when the file is gone.
+    package func open(_ image: ImageEntry) throws(WireError) -> OpenFile {
+        do {
+            if let file = try store.artifacts.open(image.sha256) { return file }
+        } catch {
+            logger.error("an artifact could not be opened", metadata: ["error": "\(error)"])
+            throw WireError(error)
+        }
+        throw WireError(.notFound, "there is no such artifact any more", hint: "darkroom jobs lists your jobs")
+    }
+
     package func status() async throws(WireError) -> EngineStatus {
         let unknown: Int
         do {
@@ -111,7 +128,8 @@ extension Engine {
                 return (name, project)
             }
             return EngineStatus(
-                inFlight: state.scheduler.inFlightCount, queued: state.scheduler.queuedCount, unknown: unknown,
+                isAdmitting: state.phase == .running && state.isTakenUp, inFlight: state.scheduler.inFlightCount,
+                queued: state.scheduler.queuedCount, unknown: unknown,
                 projects: Dictionary(uniqueKeysWithValues: projects))
         }
     }
@@ -119,10 +137,10 @@ extension Engine {
     /// The row with what is known in memory alone, as the job's events tell it.
     ///
     /// After a crash `receiving` means what `sent` means, and gates are gone, so no commit is spent on them.
-    private func asOfNow(_ result: JobResult) -> JobResult {
+    func asOfNow(_ result: JobResult) -> JobResult {
         guard !result.state.isEnded else { return result }
         let now = clock.now().milliseconds
-        let standing = state.withLock { state in state.jobs[result.job]?.standing(state.scheduler, now: now) }
+        let standing = state.withLock { $0.jobs[result.job]?.standing($0.scheduler, now: now) }
         var result = result
         switch (result.state, standing) {
         case (.sent, .receiving?): result.state = .receiving

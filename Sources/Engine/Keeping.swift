@@ -6,7 +6,7 @@ import Store
 import Wire
 
 extension Engine {
-    func keep(_ answer: CallAnswer, of id: JobID, _ order: CallOrder, upstream: Duration) async {
+    func keep(_ answer: CallAnswer, of id: CallID, _ order: CallOrder, upstream: Duration) async {
         guard answer.images.contains(where: { $0.kind == .final }) else {
             var error = WireError(.noImage, "upstream made no image", hint: "ask in other words", charged: .yes)
             error.finishReason = answer.finishReason
@@ -21,27 +21,32 @@ extension Engine {
         let finalFile: TemporaryArtifact.Kept
         do throws(StoreError) {
             let file = Self.file(of: answer.images[final])
-            finalFile = try await insist(id, charged: .yes) { () async throws(StoreError) in try await file.keep() }
+            finalFile = try await insist(id.job, charged: .yes) { () async throws(StoreError) in try await file.keep() }
         } catch {
-            return await fail(id, order, WireError(error, charged: .yes, job: id), upstream: upstream)
+            return await fail(id, order, WireError(error, charged: .yes, job: id.job), upstream: upstream)
         }
         var artifacts: [KeptArtifact] = []
         for (index, image) in answer.images.enumerated() {
             if index == final {
                 artifacts.append(image.kept(as: .final, finalFile))
-            } else if let file = await keepExtra(image, of: id) {
+            } else if let file = await keepExtra(image, of: id.job) {
                 artifacts.append(image.kept(as: image.kind == .final ? .extra : image.kind, file))
             }
         }
         let comparison = Comparison(
-            answer: answer, final: answer.images[final], plan: order.plan, keptCount: artifacts.count)
+            answer: answer, final: answer.images[final], plan: order.plan, outputType: order.params.outputType,
+            keptCount: artifacts.count)
+        let mismatch = order.params.exact == true ? comparison.mismatch(in: id.job) : nil
         let end = FinishedCall(
-            job: id, call: order.call, at: clock.now(), artifacts: artifacts, text: answer.text,
+            job: id.job, call: id.call, at: clock.now(), artifacts: artifacts, text: answer.text,
             finishReason: answer.finishReason, modelAnswered: answer.modelAnswered,
             warnings: comparison.warnings, usage: answer.usage,
             costMicros: answer.costMicros ?? order.plan.expectedMicros,
-            basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing(of: id, upstream: upstream))
-        await settle(id, nil) { [store] () async throws(StoreError) in try await store.finish(end) }
+            basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing(of: id, upstream: upstream),
+            error: mismatch,
+            // A number in it that names no artifact could not be replayed.
+            turn: artifacts.count == answer.images.count ? answer.turn : nil, grounding: answer.grounding)
+        await settle(id, mismatch) { [store] () async throws(StoreError) in try await store.finish(end) }
     }
 
     /// Keeps a draft or a further image if it can be kept: the picture that was asked for does not wait for it.
@@ -82,6 +87,8 @@ struct Comparison {
     let answer: CallAnswer
     let final: AnswerImage
     let plan: CallPlan
+    /// As the caller asked.
+    let outputType: OutputType?
     /// Images of the answer that were kept, the final one included.
     let keptCount: Int
 
@@ -109,7 +116,9 @@ struct Comparison {
         {
             warnings.append(Warning(.ratioDiffers, "the image is \(pixels), not \(wanted.name)"))
         }
-        if final.claimedType != final.mimeType {
+        if let wanted = outputType?.rawValue, final.mimeType != wanted {
+            warnings.append(Warning(.typeDiffers, "the image is \(final.mimeType), not \(wanted)"))
+        } else if final.claimedType != final.mimeType {
             warnings.append(
                 Warning(.typeDiffers, "the image is \(final.mimeType), although upstream said \(final.claimedType)"))
         }
@@ -118,6 +127,21 @@ struct Comparison {
         }
         if answer.images.count > 1 { warnings.append(Warning(.extraImages, extraText)) }
         return warnings
+    }
+
+    /// The end of a request that wanted exactly what it asked for; nil when that came.
+    ///
+    /// What upstream claimed of the type and further images are nothing that was asked for.
+    func mismatch(in job: JobID) -> WireError? {
+        let isOtherType = outputType.map { $0.rawValue != final.mimeType } ?? false
+        let differences = warnings.filter { warning in
+            [.sizeDiffers, .ratioDiffers, .modelDiffers].contains(warning.code)
+                || (warning.code == .typeDiffers && isOtherType)
+        }
+        guard !differences.isEmpty else { return nil }
+        return WireError(
+            .mismatch, differences.map(\.message).joined(separator: "; "),
+            hint: "the image is kept all the same: darkroom show \(job)", charged: .yes, job: job)
     }
 
     private var extraText: String {

@@ -25,32 +25,22 @@ struct LiveJob: Sendable {
 
     let id: JobID
     let owner: UInt32
-    let ticket: Ticket<JobID>
     let deadline: Int64
+    /// Absent when they are read again as a call's turn comes.
     var params: GenerateImage.Params?
+    var material: Material?
     var plan: CallPlan?
+    /// By number.
+    var calls: [LiveCall]
 
-    var state: JobState
-    var attempt: Int
-    /// Refusals that count against `Engine.attempts`; a minute's quota that is waited for is none.
-    var refusals = 0
-    var bytes = 0
-    /// Why and until when it waits, apart from the scheduler's gates.
-    var pause: Gate?
-    /// That a task works on it; otherwise it is the scheduler's, or it pauses.
-    var isHandedOver = false
-    /// That an exchange has begun which upstream may charge for.
-    var isSent = false
     var hasMissedDeadline = false
-    /// Who asked for its cancelling after its row said `sent`: it is never sent again.
+    /// Who asked for its cancelling after a call's row said `sent`: none of it is ever sent again.
     var cancelAsked: Origin?
-    /// Why its end cannot be written now; whoever waits is answered with this.
+    /// Why an end cannot be written now; whoever waits is answered with this.
     var trouble: WireError?
 
-    /// Of `EngineClock.elapsed`: when the request came, and when it was first in the queue.
+    /// Of `EngineClock.elapsed`: when the request came.
     let arrived: Duration
-    var queued: Duration
-    var started: Duration?
 
     var waiters: [Int: CheckedContinuation<Wakeup, Never>] = [:]
     /// Callers of `image.generate` who have yet to wait, and the waiters that are such callers: the deadline is theirs.
@@ -62,44 +52,58 @@ struct LiveJob: Sendable {
     /// The alarm that counts.
     var alarm: Int64?
 
+    /// That an exchange has begun which upstream may charge for, or has been charged for.
+    var mayHaveCost: Bool { calls.contains { $0.isSent } }
+    /// That a call waits for its turn and no task works on it, so that the job does not end by itself.
+    var hasIdleCall: Bool { calls.contains { $0.isIdle } }
+    /// That a task works on a call.
+    var hasBusyCall: Bool { calls.contains { !$0.isOver && $0.isHandedOver } }
+    var isOver: Bool { calls.allSatisfy(\.isOver) }
+
     /// When it has to be looked at next.
     var nextAlarm: Int64? {
         var times: [Int64] = []
         if !hasMissedDeadline { times.append(deadline) }
-        if let pause, !isHandedOver { times.append(pause.until) }
+        for call in calls where call.isIdle { if let pause = call.pause { times.append(pause.until) } }
         if !watchers.isEmpty { times.append(lastEvent + (hasNews ? Self.eventSpacing : Self.eventSilence)) }
         return times.min()
     }
 
-    /// What holds it back although it is ready: its own pause, or a gate.
-    private func obstacle(_ scheduler: Scheduler<JobID>, now: Int64) -> Gate? {
-        let gate = pause ?? scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
-        return gate.flatMap { $0.until > now ? $0 : nil }
+    /// Lets go of what can be read again.
+    mutating func slim() {
+        if let prompt = params?.prompt, prompt.utf8.count > Self.keptPromptBytes { params = nil }
+        // Signatures of past turns may be megabytes.
+        if material?.history.isEmpty == false { material = nil }
+    }
+
+    /// The call that is farthest on its way, by which the job is told.
+    private func foremost(_ scheduler: Scheduler<CallID>, now: Int64) -> (call: LiveCall, state: JobState)? {
+        let standings = calls.filter { !$0.isOver }.map { ($0, $0.standing(scheduler, now: now)) }
+        let state = Transition.state(ofCalls: standings.map(\.1))
+        return standings.first { $0.1 == state }
     }
 
     /// Its state as anybody is told it: an unsent job is `waiting` behind what holds it back, and `queued` otherwise.
-    func standing(_ scheduler: Scheduler<JobID>, now: Int64) -> JobState {
-        guard state == .queued || state == .waiting else { return state }
-        return obstacle(scheduler, now: now) == nil ? .queued : .waiting
-    }
+    func standing(_ scheduler: Scheduler<CallID>, now: Int64) -> JobState? { foremost(scheduler, now: now)?.state }
 
-    /// Where it stands, as its waiters are told.
-    func event(_ scheduler: Scheduler<JobID>, now: Int64) -> JobEvent {
-        var event = JobEvent(job: id, state: standing(scheduler, now: now))
-        switch event.state {
+    /// Where it stands, as its waiters are told; nil when it has ended but for its row.
+    func event(_ scheduler: Scheduler<CallID>, now: Int64) -> JobEvent? {
+        guard let (call, state) = foremost(scheduler, now: now) else { return nil }
+        var event = JobEvent(job: id, state: state)
+        switch state {
         case .waiting:
-            let gate = obstacle(scheduler, now: now)
+            let gate = call.obstacle(scheduler, now: now)
             event.reason = gate.map { ErrorKind(rawValue: $0.reason) }
             event.until = gate.map { Timestamp(milliseconds: $0.until) }
         case .queued:
             let usual = plan.map { $0.usuallySeconds.reduce(0, +) / Double(max(1, $0.usuallySeconds.count)) } ?? 15
-            let forecast = scheduler.forecast(id, usualSeconds: usual, now: now)
+            let forecast = scheduler.forecast(call.id, usualSeconds: usual, now: now)
             event.position = forecast?.position
             event.startsInSeconds = forecast?.startsInSeconds
         case .sent:
-            event.attempt = attempt
+            event.attempt = call.attempt
             event.usuallySeconds = plan?.usuallySeconds
-        case .receiving: event.bytes = bytes
+        case .receiving: event.bytes = calls.reduce(0) { $0 + $1.bytes }
         case .done, .failed, .cancelled, .unknown: break
         }
         return event

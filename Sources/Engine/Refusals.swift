@@ -8,7 +8,7 @@ import Quota
 import Wire
 
 extension Engine {
-    /// What a refusal means for the job and for those behind it.
+    /// What a refusal means for the call and for those behind it.
     struct Postponement: Sendable {
         /// When it may be tried again, in milliseconds since 1970.
         let until: Int64
@@ -20,30 +20,30 @@ extension Engine {
     /// Notes a refusal and shuts the gate for whom it concerns; nil for any other outcome.
     ///
     /// Called before the slot is given back: the next job must not run into the same refusal.
-    func postpone(_ id: JobID, _ outcome: CallOutcome?) -> Postponement? {
+    func postpone(_ id: CallID, _ outcome: CallOutcome?) -> Postponement? {
         guard case .refused(let error, let retryAfter, let scope) = outcome else { return nil }
         // A minute's quota is waited for as long as the deadline allows; it says nothing against the request.
         let isGated = error.kind == .quotaMinute && scope != .call
-        let standing = state.withLock { state -> LiveJob? in
-            state.jobs[id]?.isSent = false
-            if !isGated { state.jobs[id]?.refusals += 1 }
-            return state.jobs[id]
+        let (standing, found) = state.withLock { state in
+            state[id]?.isSent = false
+            if !isGated { state[id]?.refusals += 1 }
+            return (state.jobs[id.job], state[id])
         }
-        guard let job = standing else { return nil }
+        guard let job = standing, let call = found else { return nil }
         let now = clock.now().milliseconds
         // A second, then two, with half of it by chance either way, so that daemons that were refused together part.
-        let backoff = Duration.milliseconds(Int64(1000 << min(job.attempt - 1, 4)) * .random(in: 50...150) / 100)
+        let backoff = Duration.milliseconds(Int64(1000 << min(call.attempt - 1, 4)) * .random(in: 50...150) / 100)
         let delay = retryAfter ?? backoff
         let until = error.resetsAt?.milliseconds ?? now + delay.milliseconds
-        let key = Self.gateKey(scope, job.ticket)
+        let key = Self.gateKey(scope, call.ticket)
         if let key, error.isRetryable { shut(key, Gate(until: until, reason: error.kind.rawValue), error) }
-        let mayRetry = error.isRetryable && (isGated || job.refusals < Self.attempts) && until < job.deadline
+        let mayRetry = error.isRetryable && (isGated || call.refusals < Self.attempts) && until < job.deadline
         return Postponement(until: until, gate: key, mayRetry: mayRetry)
     }
 
-    /// Takes a refused job back into the queue, or ends it.
-    func refused(_ id: JobID, _ error: WireError, _ postponement: Postponement, upstream: Duration) async {
-        if let origin = state.withLock({ $0.jobs[id]?.cancelAsked }) { return await endCancelled(id, by: origin) }
+    /// Takes a refused call back into the queue, or ends it.
+    func refused(_ id: CallID, _ error: WireError, _ postponement: Postponement, upstream: Duration) async {
+        if let origin = state.withLock({ $0.jobs[id.job]?.cancelAsked }) { return await endCancelled(id, by: origin) }
         let until = postponement.until
         guard postponement.mayRetry else {
             var last = error
@@ -51,36 +51,35 @@ extension Engine {
             return await endRefused(id, last, upstream: upstream)
         }
         do {
-            guard try await store.requeue(id, call: 0, at: clock.now()) else {
+            guard try await store.requeue(id.job, call: id.call, at: clock.now()) else {
                 return await reconcile(id)
             }
         } catch {
-            logger.error("a job could not go back to the queue", metadata: ["job": "\(id)", "error": "\(error)"])
-            return await endRefused(id, WireError(error, charged: .no, job: id), upstream: upstream)
+            logger.error("a job could not go back to the queue", metadata: ["job": "\(id.job)", "error": "\(error)"])
+            return await endRefused(id, WireError(error, charged: .no, job: id.job), upstream: upstream)
         }
         let delay = Duration.milliseconds(max(0, until - clock.now().milliseconds))
         await pause(id, error, delay: delay, gate: postponement.gate)
     }
 
-    /// Ends a job that its row has as sent and that cost nothing.
-    func endRefused(_ id: JobID, _ error: WireError, upstream: Duration) async {
+    /// Ends a call that its row has as sent and that cost nothing.
+    func endRefused(_ id: CallID, _ error: WireError, upstream: Duration) async {
         var error = error
-        error.job = id
+        error.job = id.job
         error.charged = .no
         let call = FailedCall(
-            job: id, call: 0, at: clock.now(), error: error, costMicros: 0,
+            job: id.job, call: id.call, at: clock.now(), error: error, costMicros: 0,
             timing: timing(of: id, upstream: upstream))
         await settle(id, error) { [store] () async throws(StoreError) in try await store.end(.fail, call) }
     }
 
-    /// Ends a job that somebody cancelled after its row said `sent`, and that cost nothing.
-    func endCancelled(_ id: JobID, by origin: Origin) async {
-        let error = Self.cancelledError(id)
-        let call = FailedCall(job: id, call: 0, at: clock.now(), error: error, costMicros: 0, timing: nil)
+    /// Ends a call that somebody cancelled after its row may have said `sent`, and that cost nothing.
+    func endCancelled(_ id: CallID, by origin: Origin) async {
+        let error = Self.cancelledError(id.job)
+        let call = FailedCall(
+            job: id.job, call: id.call, at: clock.now(), error: error, costMicros: 0, timing: nil)
         await settle(id, error) { [store] () async throws(StoreError) in
-            // Only what waits can be cancelled; false when it waits already.
-            _ = try await store.requeue(id, call: 0, at: call.at)
-            return try await store.end(.cancel, call, by: origin)
+            try await store.end(.recall, call, by: origin)
         }
     }
 
@@ -88,25 +87,30 @@ extension Engine {
         WireError(.cancelled, "the job was cancelled", charged: .no, job: id)
     }
 
-    /// Lets a job wait: behind its gate, at the head of its line, or for itself alone.
-    func pause(_ id: JobID, _ error: WireError, delay: Duration, gate: GateKey?) async {
+    /// Lets a call wait: behind its gate, at the head of its line, or for itself alone.
+    func pause(_ id: CallID, _ error: WireError, delay: Duration, gate: GateKey?) async {
         let ending = state.withLock { state -> LiveJob? in
-            guard var job = state.jobs[id] else { return nil }
-            job.isSent = false
-            job.params = nil
+            guard let job = state.jobs[id.job], var call = state[id] else { return nil }
+            call.isSent = false
+            state.jobs[id.job]?.slim()
             // It stays with this task, which ends it.
-            if job.cancelAsked != nil || job.hasMissedDeadline { return job }
-            job.isHandedOver = false
-            job.pause =
+            guard job.cancelAsked == nil, !job.hasMissedDeadline else {
+                state[id] = call
+                return job
+            }
+            call.isHandedOver = false
+            call.pause =
                 gate == nil
                 ? Gate(until: clock.now().milliseconds + delay.milliseconds, reason: error.kind.rawValue) : nil
-            state.jobs[id] = job
-            state.scheduler.seat(job.ticket)
+            state[id] = call
+            state.scheduler.seat(call.ticket)
             if gate != nil { state.scheduler.enqueue(id, first: true) }
             announce(id, .waiting, &state)
-            setAlarm(of: id, &state)
+            setAlarm(of: id.job, &state)
             pump(&state)
-            if state.phase == .stopping || state.phase == .stopped { interrupt(id, Self.stoppingError(id), &state) }
+            if state.phase == .stopping || state.phase == .stopped {
+                interrupt(id.job, Self.stoppingError(id.job), &state)
+            }
             return nil
         }
         guard let ending else { return }
@@ -114,7 +118,7 @@ extension Engine {
         await refuse(id, Self.deadlineError(charged: .no))
     }
 
-    private static func gateKey(_ scope: RefusalScope, _ ticket: Ticket<JobID>) -> GateKey? {
+    private static func gateKey(_ scope: RefusalScope, _ ticket: Ticket<CallID>) -> GateKey? {
         switch scope {
         case .call: nil
         case .model: GateKey(project: ticket.project, model: ticket.model)
@@ -122,16 +126,16 @@ extension Engine {
         }
     }
 
-    /// Shuts a gate, and ends every unsent job behind it whose deadline comes first.
+    /// Shuts a gate, and ends every unsent call behind it whose deadline comes first.
     private func shut(_ key: GateKey, _ gate: Gate, _ error: WireError) {
         state.withLock { state in
             state.scheduler.shut(key, gate)
             state.gateErrors[key] = error
             let now = clock.now().milliseconds
             for id in state.scheduler.jobs(behind: key) {
-                guard let job = state.jobs[id], !job.isHandedOver else { continue }
-                guard let error = Self.gateError(job.ticket, deadline: job.deadline, now: now, in: state) else {
-                    announce(id, job.state, &state)
+                guard let job = state.jobs[id.job], let call = state[id], call.isIdle else { continue }
+                guard let error = Self.gateError(call.ticket, deadline: job.deadline, now: now, in: state) else {
+                    announce(id, call.state, &state)
                     continue
                 }
                 handOver(id, error, &state)
@@ -140,10 +144,12 @@ extension Engine {
         }
     }
 
-    /// Takes an unsent job out of the queue to end it.
-    func handOver(_ id: JobID, _ error: WireError, _ state: inout State) {
-        guard submit(.refuse(id, error), &state) else { return interrupt(id, Self.stoppingError(id), &state) }
-        state.jobs[id]?.isHandedOver = true
+    /// Takes an unsent call out of the queue to end it.
+    func handOver(_ id: CallID, _ error: WireError, _ state: inout State) {
+        guard submit(.refuse(id, error), &state) else {
+            return interrupt(id.job, Self.stoppingError(id.job), &state)
+        }
+        state[id]?.isHandedOver = true
         state.scheduler.withdraw(id)
     }
 

@@ -47,39 +47,40 @@ extension Engine {
         }
     }
 
-    /// Writes the end of a job.
+    /// Writes the end of a call.
     ///
     /// - Parameters:
-    ///   - id: The job.
+    ///   - id: The call.
     ///   - ending: What it ends with; nil when it has its image.
-    ///   - write: The transaction; nil from it means that somebody else ended the job.
+    ///   - write: The transaction; nil from it means that somebody else ended the call.
     func settle(
-        _ id: JobID, _ ending: WireError?, _ write: @Sendable () async throws(StoreError) -> JobResult?
+        _ id: CallID, _ ending: WireError?, _ write: @Sendable () async throws(StoreError) -> JobResult?
     ) async {
         let charged = ending?.charged ?? .yes
         let result: JobResult?
         do throws(StoreError) {
-            result = try await insist(id, charged: charged, write)
+            result = try await insist(id.job, charged: charged, write)
         } catch {
-            return abandon(id, WireError(error, charged: charged, job: id))
+            return abandon(id, WireError(error, charged: charged, job: id.job))
         }
         guard let result else { return await reconcile(id) }
-        close(id, result)
+        close(id, result, mayHaveCost: charged != .no)
     }
 
-    /// Takes the row's word for a job that somebody else moved.
-    func reconcile(_ id: JobID) async {
+    /// Takes the row's word for a call that somebody else moved.
+    func reconcile(_ id: CallID) async {
         do throws(StoreError) {
-            let record = try await insist(id, charged: .unknown) { [store] () async throws(StoreError) in
-                try await store.job(id)
+            let found = try await insist(id.job, charged: .unknown) {
+                [store] () async throws(StoreError) -> (JobState?, JobResult?) in
+                (try await store.state(of: id.job, call: id.call), try await store.job(id.job)?.result)
             }
-            guard let record, record.result.state.isEnded else {
-                logger.error("a job is not as its row has it", metadata: ["job": "\(id)"])
-                return abandon(id, Self.ownerlessError(id, charged: .unknown))
+            guard let state = found.0, state.isEnded, let result = found.1 else {
+                logger.error("a call is not as its row has it", metadata: ["job": "\(id.job)", "call": "\(id.call)"])
+                return abandon(id, Self.ownerlessError(id.job, charged: .unknown))
             }
-            close(id, record.result)
+            close(id, result, mayHaveCost: state != .cancelled)
         } catch {
-            abandon(id, WireError(error, charged: .unknown, job: id))
+            abandon(id, WireError(error, charged: .unknown, job: id.job))
         }
     }
 
@@ -90,36 +91,68 @@ extension Engine {
             hint: "see `journalctl -u darkroom`", charged: charged, job: id)
     }
 
-    /// Lets go of a job whose end could not be written; its row stays open, and `sent` in it becomes `unknown` at the
+    /// Lets go of a call whose end could not be written; its row stays open, and `sent` in it becomes `unknown` at the
     /// next start.
-    private func abandon(_ id: JobID, _ error: WireError) {
-        // Finished outside of the lock: the end of a stream calls back into the engine.
+    private func abandon(_ id: CallID, _ error: WireError) {
         let job = state.withLock { state -> LiveJob? in
             state.scheduler.withdraw(id)
-            return state.jobs.removeValue(forKey: id)
+            state[id]?.isAbandoned = true
+            state.jobs[id.job]?.trouble = error
+            interrupt(id.job, error, &state)
+            return takeIfOver(id.job, &state)
         }
-        for watcher in job?.watchers.values ?? [:].values { watcher.finish() }
-        for waiter in job?.waiters.values ?? [:].values { waiter.resume(returning: .interrupted(error)) }
+        leave(job, .interrupted(error))
+    }
+
+    /// Takes note that a call has ended, and wakes whoever waits for its job when that has ended with it.
+    ///
+    /// - Parameters:
+    ///   - id: The call.
+    ///   - result: The job as its row has it since.
+    ///   - mayHaveCost: That upstream may have charged for the call.
+    func close(_ id: CallID, _ result: JobResult, mayHaveCost: Bool) {
+        guard !result.state.isEnded else { return close(result) }
+        let (job, trouble) = state.withLock { state in
+            state.scheduler.withdraw(id)
+            state[id]?.isSent = mayHaveCost
+            announce(id, .failed, &state)
+            let trouble = state.jobs[id.job]?.trouble
+            return (takeIfOver(id.job, &state), trouble)
+        }
+        leave(job, .interrupted(trouble ?? Self.ownerlessError(id.job, charged: .unknown)))
     }
 
     /// Wakes whoever waits for a job that has ended.
-    func close(_ id: JobID, _ result: JobResult) {
-        guard result.state.isEnded else { return }
+    func close(_ result: JobResult) {
         let job = state.withLock { state -> LiveJob? in
-            state.scheduler.withdraw(id)
-            return state.jobs.removeValue(forKey: id)
+            guard let job = state.jobs.removeValue(forKey: result.job) else { return nil }
+            for call in job.calls { state.scheduler.withdraw(call.id) }
+            return job
         }
-        for watcher in job?.watchers.values ?? [:].values { watcher.finish() }
-        for waiter in job?.waiters.values ?? [:].values { waiter.resume(returning: .ended(result)) }
+        leave(job, .ended(result))
+    }
+
+    /// Takes a job out of memory when this run works on none of its calls any more.
+    private func takeIfOver(_ id: JobID, _ state: inout State) -> LiveJob? {
+        guard state.jobs[id]?.isOver == true else { return nil }
+        return state.jobs.removeValue(forKey: id)
+    }
+
+    /// Ends the streams of a job that is no longer in memory; outside of the lock, since they call back.
+    private func leave(_ job: LiveJob?, _ wakeup: Wakeup) {
+        guard let job else { return }
+        for watcher in job.watchers.values { watcher.finish() }
+        for waiter in job.waiters.values { waiter.resume(returning: wakeup) }
     }
 
     /// Where the time went until now.
-    func timing(of id: JobID, upstream: Duration) -> Timing {
+    func timing(of id: CallID, upstream: Duration) -> Timing {
         let now = clock.elapsed()
-        guard let job = state.withLock({ $0.jobs[id] }) else {
+        let (found, call) = state.withLock { ($0.jobs[id.job], $0[id]) }
+        guard let job = found, let call else {
             return Timing(queuedMs: 0, upstreamMs: upstream.fractionalMilliseconds, overheadMs: 0)
         }
-        let queued = max(.zero, (job.started ?? now) - job.queued)
+        let queued = max(.zero, (call.started ?? now) - call.queued)
         let rest = max(.zero, now - job.arrived - queued - upstream)
         return Timing(
             queuedMs: queued.fractionalMilliseconds, upstreamMs: upstream.fractionalMilliseconds,

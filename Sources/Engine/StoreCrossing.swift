@@ -22,3 +22,31 @@ extension WireError {
         WireError(.notFound, "there is no such job", hint: "darkroom jobs lists yours")
     }
 }
+
+extension WireError {
+    /// What a peer is told when an input was not taken.
+    init(_ error: InputError) {
+        switch error {
+        case .bad(let index, let reason):
+            self.init(
+                .badInput, "inputs.\(index) cannot be used: \(reason)",
+                hint: "give a whole PNG, JPEG, WebP, HEIC or HEIF file",
+                path: "inputs.\(index)")
+        case .tooLarge(let index, let limit):
+            self.init(
+                .tooLarge, "inputs.\(index) has more than \(limit) bytes", hint: "make the image smaller",
+                path: "inputs.\(index)")
+        case .tooLargeTogether(let limit):
+            self.init(
+                .tooLarge, "the inputs have more than \(limit) bytes together", hint: "give fewer or smaller images",
+                path: "inputs")
+        case .tooMany(let limit):
+            self.init(.invalidParams, "there are more than \(limit) inputs", path: "inputs")
+        case .noArtifact(let index):
+            self.init(
+                .notFound, "inputs.\(index).artifact is none of yours", hint: "darkroom jobs lists your jobs",
+                path: "inputs.\(index).artifact")
+        case .store(let error): self.init(error)
+        }
+    }
+}

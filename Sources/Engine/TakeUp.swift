@@ -17,15 +17,19 @@ extension Engine {
         let now = clock.now().milliseconds
         let holders = state.withLock { state in
             for row in rows where state.jobs[row.id] == nil {
-                let ticket = Ticket(
-                    job: row.id, principal: row.uid, project: row.project, model: row.modelSent,
-                    class: row.priority == .bulk ? .bulk : .interactive)
                 let queued = moment - .milliseconds(max(0, now - row.created.milliseconds))
+                let calls = row.calls.enumerated().map { number, call in
+                    let ticket = Ticket(
+                        job: CallID(job: row.id, call: number), principal: row.uid, project: row.project,
+                        model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive)
+                    return LiveCall(ticket: ticket, state: call.state, attempt: call.attempts, queued: queued)
+                }
                 state.jobs[row.id] = LiveJob(
-                    id: row.id, owner: row.uid, ticket: ticket, deadline: row.deadline.milliseconds, state: row.state,
-                    attempt: row.attempts, arrived: queued, queued: queued)
-                state.scheduler.seat(ticket)
-                state.scheduler.enqueue(row.id)
+                    id: row.id, owner: row.uid, deadline: row.deadline.milliseconds, calls: calls, arrived: queued)
+                for call in calls where call.isIdle {
+                    state.scheduler.seat(call.ticket)
+                    state.scheduler.enqueue(call.id)
+                }
                 setAlarm(of: row.id, &state)
             }
             state.isTakenUp = true

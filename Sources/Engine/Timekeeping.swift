@@ -37,12 +37,14 @@ extension Engine {
     private func attend(_ job: LiveJob, now: Int64, _ state: inout State) {
         if job.deadline <= now, !job.hasMissedDeadline {
             state.jobs[job.id]?.hasMissedDeadline = true
-            if !job.isHandedOver { return handOver(job.id, Self.deadlineError(charged: .no), &state) }
+            for call in job.calls where call.isIdle { handOver(call.id, Self.deadlineError(charged: .no), &state) }
+            guard job.hasBusyCall else { return }
             interruptCallers(job, &state)
         }
-        if let pause = job.pause, pause.until <= now, !job.isHandedOver {
-            state.jobs[job.id]?.pause = nil
-            state.scheduler.enqueue(job.id, first: true)
+        for call in job.calls {
+            guard let pause = call.pause, pause.until <= now, state[call.id]?.isIdle == true else { continue }
+            state[call.id]?.pause = nil
+            state.scheduler.enqueue(call.id, first: true)
         }
         let spacing = job.hasNews ? LiveJob.eventSpacing : LiveJob.eventSilence
         if !job.watchers.isEmpty, job.lastEvent + spacing <= now { tell(job.id, now: now, &state) }
@@ -59,7 +61,7 @@ extension Engine {
 
     /// What the caller of a job is told at the deadline while a task works on it.
     static func lateError(of job: LiveJob) -> WireError {
-        var error = deadlineError(charged: job.isSent ? .unknown : .no)
+        var error = deadlineError(charged: job.mayHaveCost ? .unknown : .no)
         error.job = job.id
         return error
     }
@@ -71,11 +73,11 @@ extension Engine {
         state.jobs[id]?.callers = []
     }
 
-    /// Notes where a job stands now, and tells its watchers at once or when enough time has gone by.
-    func announce(_ id: JobID, _ now: JobState, _ state: inout State) {
-        guard let job = state.jobs[id] else { return }
-        state.jobs[id]?.state = now
-        guard !job.watchers.isEmpty else { return }
+    /// Notes where a call stands now, and tells its job's watchers at once or when enough time has gone by.
+    func announce(_ call: CallID, _ now: JobState, _ state: inout State) {
+        let id = call.job
+        state[call]?.state = now
+        guard let job = state.jobs[id], !job.watchers.isEmpty else { return }
         let time = clock.now().milliseconds
         if job.lastEvent + LiveJob.eventSpacing <= time {
             tell(id, now: time, &state)
@@ -86,8 +88,7 @@ extension Engine {
     }
 
     private func tell(_ id: JobID, now: Int64, _ state: inout State) {
-        guard let job = state.jobs[id] else { return }
-        let event = job.event(state.scheduler, now: now)
+        guard let job = state.jobs[id], let event = job.event(state.scheduler, now: now) else { return }
         for watcher in job.watchers.values { watcher.yield(event) }
         state.jobs[id]?.lastEvent = now
         state.jobs[id]?.hasNews = false

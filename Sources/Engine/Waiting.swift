@@ -39,7 +39,7 @@ extension Engine {
             let token = state.nextToken
             state.nextToken += 1
             input.onTermination = { [weak self] _ in self?.unwatch(id, token) }
-            input.yield(job.event(state.scheduler, now: now))
+            if let event = job.event(state.scheduler, now: now) { input.yield(event) }
             state.jobs[id]?.watchers[token] = input
             // Those who watch already keep their rhythm.
             if job.watchers.isEmpty {
@@ -108,13 +108,13 @@ extension Engine {
         if let trouble = job.trouble { return .interrupted(trouble) }
         switch state.phase {
         case .stopped: return .interrupted(Self.stoppingError(id))
-        case .stopping where !job.isHandedOver: return .interrupted(Self.stoppingError(id))
+        case .stopping where job.hasIdleCall: return .interrupted(Self.stoppingError(id))
         case .new, .running, .stopping: break
         }
         if job.callersDue > 0 {
             state.jobs[id]?.callersDue -= 1
             // An unsent job that no task works on ends at its deadline by itself.
-            if job.isHandedOver, job.deadline <= clock.now().milliseconds {
+            if job.hasBusyCall, job.deadline <= clock.now().milliseconds {
                 return .interrupted(Self.lateError(of: job))
             }
             state.jobs[id]?.callers.insert(token)
@@ -135,29 +135,28 @@ extension Engine {
         }
     }
 
-    /// Cancels a job, at once: an unsent one ends, a sent one goes on and its image is kept.
+    /// Cancels a job, at once: its unsent calls end, sent ones go on and their images are kept.
     package func cancel(_ id: JobID, by principal: Principal) async throws(WireError) -> CancelJob.Result {
         let standing = try await result(of: id, for: principal)
         if standing.state.isEnded { return Self.cancelled(standing) }
         // Before the row is asked: a refusal that comes in between must not put the job in line again.
         state.withLock { $0.jobs[id]?.cancelAsked = principal.origin }
+        let cancelled: (calls: [Int], result: JobResult)?
         do {
-            let call = FailedCall(
-                job: id, call: 0, at: clock.now(), error: Self.cancelledError(id), costMicros: 0, timing: nil)
-            if let result = try await store.end(.cancel, call, by: principal.origin) {
-                close(id, result)
-                return CancelJob.Result(job: id, state: result.state, charged: .no)
-            }
-            try await store.record(
-                AuditEntry(
-                    .cancelAsked, at: clock.now().milliseconds, origin: principal.origin, job: id,
-                    project: standing.project, model: standing.model.sent))
+            cancelled = try await store.cancel(
+                id, error: Self.cancelledError(id), at: clock.now(), by: principal.origin)
         } catch {
             state.withLock { $0.jobs[id]?.cancelAsked = nil }
             throw WireError(error, job: id)
         }
+        guard let cancelled else { throw .jobNotFound }
+        if cancelled.result.state.isEnded {
+            close(cancelled.result)
+            return Self.cancelled(cancelled.result)
+        }
+        for call in cancelled.calls { close(CallID(job: id, call: call), cancelled.result, mayHaveCost: false) }
         state.withLock { state in
-            let isSent = state.jobs[id]?.isSent ?? true
+            let isSent = state.jobs[id]?.mayHaveCost ?? true
             let error = WireError(
                 .cancelled, "the job was cancelled after it was sent; its image is kept when it comes",
                 hint: "darkroom show \(id)", charged: .unknown, job: id)

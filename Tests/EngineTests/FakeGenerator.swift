@@ -49,9 +49,13 @@ final class FakeGenerator: ImageGenerator {
 
     func setKey(isMissing: Bool) { state.withLock { $0.isKeyMissing = isMissing } }
 
-    func plan(_ params: GenerateImage.Params) throws(WireError) -> CallPlan {
-        if state.withLock({ $0.isKeyMissing }) { throw WireError(.keyMissing, "there is no key") }
+    func check(_ params: GenerateImage.Params) throws(WireError) {
         if params.model == "none" { throw WireError(.unknownModel, "there is no model none", path: "model") }
+    }
+
+    func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
+        if state.withLock({ $0.isKeyMissing }) { throw WireError(.keyMissing, "there is no key") }
+        try check(params)
         return CallPlan(
             project: "default", route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
             holdMicros: 500, expectedMicros: 400, usuallySeconds: [8, 20], upstreamTimeout: .seconds(300),
