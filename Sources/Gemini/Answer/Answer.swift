@@ -11,13 +11,13 @@ package struct Answer<Sink: ImageSink>: Sendable {
         /// A draft of a thinking model.
         package var isThought: Bool
         package var byteCount: Int
-        /// Read from the bytes.
+        /// Read from the bytes; always `.known`.
         package var header: ImageHeader
     }
 
-    /// In the order of their parts.
+    /// In the order of their parts, drafts and further images included.
     package var images: [Image]
-    /// Index of the last image that is not a draft; its `header` is `.known`.
+    /// Index of the last image that is not a draft, in the first candidate that has one.
     package var finalIndex: Int
     /// The text parts that are not thoughts, joined, at most `AnswerLimits.textBytes`.
     package var text: String
@@ -26,10 +26,48 @@ package struct Answer<Sink: ImageSink>: Sendable {
     package var usage: Usage?
     package var modelVersion: String?
     package var responseID: String?
-    /// The body's JSON with each image's text replaced by its number: what `continues` needs to replay the turn.
-    package var envelope: [UInt8]
+    /// The model's turn as it came, for `Turn.content`: JSON with each image's index in `images` in the place of its
+    /// base64; nil when it cannot be sent back, since something in it was no image.
+    package var content: [UInt8]?
+    /// What a grounded answer was drawn from.
+    package var findings: SearchFindings?
+    package var remarks: [AnswerRemark]
 
     package var finalImage: Image { images[finalIndex] }
+}
+
+/// Something about an answer that its reader should know.
+package struct AnswerRemark: Sendable, Equatable {
+    /// `model_deprecated` or `unreadable_image`.
+    package var code: String
+    /// A sentence for a person, without capital or full stop.
+    package var message: String
+}
+
+/// What a search found.
+///
+/// Google's terms ask whoever shows such an image to show the sources and the chip as well.
+package struct SearchFindings: Sendable, Equatable {
+    package struct Source: Sendable, Equatable {
+        package var title: String?
+        package var uri: String
+    }
+
+    package var sources: [Source]
+    package var queries: [String]
+    /// HTML, verbatim.
+    package var renderedChip: String?
+
+    /// Nil when nothing was searched.
+    init?(_ metadata: AnswerEnvelope.GroundingMetadata) {
+        queries = (metadata.webSearchQueries ?? []) + (metadata.imageSearchQueries ?? [])
+        sources = (metadata.groundingChunks ?? []).compactMap { chunk in
+            guard let place = chunk.web ?? chunk.image, let uri = place.uri ?? place.sourceUri else { return nil }
+            return Source(title: place.title, uri: uri)
+        }
+        renderedChip = metadata.searchEntryPoint?.renderedContent
+        if queries.isEmpty, sources.isEmpty, renderedChip == nil { return nil }
+    }
 }
 
 package enum AnswerLimits {

@@ -68,33 +68,60 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
         if let error = envelope.error {
             throw ErrorClassifier(httpStatus: 200, retryAfter: nil, key: key).classify(error)
         }
-        let parts = (envelope.candidates ?? []).flatMap { $0.content?.parts ?? [] }
-        let usage = envelope.usageMetadata.map(Usage.init)
-        let text = Self.text(of: parts)
-        let images = try images(of: parts)
-        guard let finalIndex = images.lastIndex(where: { !$0.isThought }) else {
+        let candidates = envelope.candidates ?? []
+        let usage = envelope.usageMetadata?.value.map(Usage.init)
+        let placed = try images(of: candidates)
+        let readable = placed.filter(\.isReadable)
+        let chosen = readable.first { !$0.image.isThought }?.candidate
+        guard let chosen,
+            let finalIndex = readable.lastIndex(where: { $0.candidate == chosen && !$0.image.isThought })
+        else {
+            guard placed.allSatisfy(\.image.isThought) else {
+                throw .invalidAnswer("what came as an image is none", usage: usage)
+            }
             throw .withoutImage(
-                envelope, text: text, usage: usage, draftCount: images.count, redaction: Redaction(key: key))
+                envelope, text: Self.text(of: candidates.flatMap { $0.content?.parts ?? [] }), usage: usage,
+                draftCount: placed.count, redaction: Redaction(key: key))
         }
-        guard case .known = images[finalIndex].header else {
-            throw .invalidAnswer("what came as an image is none", usage: usage)
-        }
+        let candidate = candidates[chosen]
+        let unreadableCount = placed.count - readable.count
         return Answer(
-            images: images, finalIndex: finalIndex, text: text, finishReason: envelope.candidates?.first?.finishReason,
-            finishMessage: envelope.candidates?.first?.finishMessage, usage: usage,
-            modelVersion: envelope.modelVersion, responseID: envelope.responseId, envelope: scanner.rest)
+            images: readable.map(\.image), finalIndex: finalIndex,
+            text: Self.text(of: candidate.content?.parts ?? []), finishReason: candidate.finishReason,
+            finishMessage: candidate.finishMessage, usage: usage, modelVersion: envelope.modelVersion,
+            responseID: envelope.responseId,
+            content: unreadableCount == 0 ? scanner.contents[chosen].map { Array(scanner.rest[$0]) } : nil,
+            findings: candidate.groundingMetadata?.value.flatMap { SearchFindings($0) },
+            remarks: [.unreadable(unreadableCount), .deprecation(envelope.modelStatus?.value, Redaction(key: key))]
+                .compactMap(\.self))
     }
 
-    /// The images in the order of their parts; each that arrived must be one part's, exactly once.
-    private func images(of parts: [AnswerEnvelope.Part]) throws(GeminiError) -> [Answer<Sink>.Image] {
-        let claimed = parts.compactMap { part in part.inlineData?.data.map { (number: $0, part: part) } }
-        guard claimed.map(\.number).sorted() == Array(arrived.indices) else {
+    private struct PlacedImage {
+        var image: Answer<Sink>.Image
+        /// Index of the candidate that it belongs to.
+        var candidate: Int
+
+        var isReadable: Bool { if case .known = image.header { true } else { false } }
+    }
+
+    /// The images in the order of their parts, which is that of their numbers; each that arrived must be one part's.
+    private func images(of candidates: [AnswerEnvelope.Candidate]) throws(GeminiError) -> [PlacedImage] {
+        let parts = candidates.enumerated().flatMap { index, candidate in
+            (candidate.content?.parts ?? []).map { (candidate: index, part: $0) }
+        }
+        let claimed = parts.compactMap { place in
+            place.part.inlineData?.data.map { (number: $0, candidate: place.candidate, part: place.part) }
+        }
+        guard claimed.map(\.number) == Array(arrived.indices) else {
             throw .invalidAnswer("the answer names an image twice")
         }
-        return claimed.map { number, part in
-            Answer<Sink>.Image(
-                sink: arrived[number].sink, claimedMimeType: part.inlineData?.mimeType,
-                isThought: part.thought == true, byteCount: arrived[number].byteCount, header: arrived[number].header)
+        return claimed.map { number, candidate, part in
+            PlacedImage(
+                image: Answer<Sink>.Image(
+                    sink: arrived[number].sink, claimedMimeType: part.inlineData?.mimeType,
+                    isThought: part.thought == true, byteCount: arrived[number].byteCount,
+                    header: arrived[number].header),
+                candidate: candidate)
         }
     }
 
@@ -102,6 +129,27 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
         let whole = parts.filter { $0.thought != true }.compactMap(\.text).joined()
         return whole.utf8.count <= AnswerLimits.textBytes
             ? whole : String(decoding: whole.utf8.prefix(AnswerLimits.textBytes), as: UTF8.self)
+    }
+}
+
+extension AnswerRemark {
+    fileprivate static func unreadable(_ count: Int) -> AnswerRemark? {
+        guard count > 0 else { return nil }
+        let what = count == 1 ? "1 part that came as an image is none" : "\(count) parts that came as images are none"
+        return AnswerRemark(
+            code: "unreadable_image", message: "\(what) and could not be kept; this turn cannot be continued")
+    }
+
+    /// For a model that is on its way out (`modelStage` of https://ai.google.dev/api/generate-content, read 2026-11-22).
+    fileprivate static func deprecation(
+        _ status: AnswerEnvelope.ModelStatus?, _ redaction: Redaction
+    ) -> AnswerRemark? {
+        guard let status, let stage = status.modelStage, ["LEGACY", "DEPRECATED", "RETIRED"].contains(stage) else {
+            return nil
+        }
+        let end = status.retirementTime.map { " and ends at \(redaction.apply(to: $0))" } ?? ""
+        let said = status.message.map { ": \(redaction.apply(to: $0))" } ?? ""
+        return AnswerRemark(code: "model_deprecated", message: "this model is \(stage.lowercased())\(end)\(said)")
     }
 }
 

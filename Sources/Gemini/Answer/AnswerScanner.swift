@@ -1,7 +1,7 @@
-// Walks a JSON answer as it arrives. The base64 of `candidates[].content.parts[].inlineData.data` never becomes a
-// string: it leaves as decoded bytes through one reused buffer. Everything else, small, is copied to `rest`, with the
-// number of the image in the place of its text, so that a plain decoder reads `rest` and knows which image is whose,
-// whatever the order of the keys. The law of this file:
+// Walks a JSON answer as it arrives. The base64 of `candidates[].content.parts[].inlineData.data`, or of the compatible
+// layer's `data[].b64_json`, never becomes a string: it leaves as decoded bytes through one reused buffer. Everything
+// else, small, is copied to `rest`, with the number of the image in the place of its text, so that a plain decoder reads
+// `rest` and knows which image is whose, whatever the order of the keys. The law of this file:
 //   - `rest` is the body with only that replacement made, and runs of whitespace between tokens shortened to one;
 //     so what is not JSON here is not JSON there, and grammar is left to the decoder.
 //   - Memory is the buffer, the open containers and `rest`, each bounded, whatever the size of the images.
@@ -37,12 +37,17 @@ struct AnswerScanner {
     private(set) var rest: [UInt8] = []
     /// How many image texts have begun.
     private(set) var begunImageCount = 0
+    /// Where in `rest` the content of each candidate stands, by the candidate's index.
+    private(set) var contents: [Int: Range<Int>] = [:]
     /// The outermost container has been closed.
     var isComplete: Bool { hasBegun && open.isEmpty }
 
     /// Where in an answer a container stands, as far as the way to the image text goes.
     private enum Place {
-        case list, answer, candidates, candidate, content, parts, part, inlineData, elsewhere
+        case list, answer, candidates, candidate, content, parts, part, inlineData
+        /// The compatible layer's `data` and what stands in it.
+        case compatibleImages, compatibleImage
+        case elsewhere
     }
 
     private struct Container {
@@ -51,9 +56,14 @@ struct AnswerScanner {
         /// The name of the member whose value comes next.
         var member = Member.other
         var expectsName: Bool
+
+        /// The value that comes next is an image, if it is a string.
+        var isBeforeImageText: Bool {
+            (place == .inlineData && member == .data) || (place == .compatibleImage && member == .base64)
+        }
     }
 
-    private enum Member { case candidates, content, parts, inlineData, data, other }
+    private enum Member { case candidates, content, parts, inlineData, data, base64, other }
 
     private enum State {
         case between
@@ -64,6 +74,8 @@ struct AnswerScanner {
 
     private var state = State.between
     private var hasBegun = false
+    private var candidateCount = 0
+    private var contentStart = 0
     private var open: [Container] = []
     /// The raw bytes of the member name being read, up to one more than the longest that matters.
     private var name: [UInt8] = []
@@ -107,13 +119,14 @@ struct AnswerScanner {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             try begin(isArray: byte == UInt8(ascii: "["))
         case UInt8(ascii: "}"), UInt8(ascii: "]"):
-            guard open.popLast() != nil else { throw AnswerScannerError.notJSON }
+            guard let closed = open.popLast() else { throw AnswerScannerError.notJSON }
+            if closed.place == .content { contents[candidateCount - 1] = contentStart..<(rest.count + 1) }
         case UInt8(ascii: "\""):
             guard let container = open.last else { throw AnswerScannerError.notJSON }
             if container.expectsName {
                 name.removeAll(keepingCapacity: true)
                 state = .string(isName: true)
-            } else if container.place == .inlineData, container.member == .data {
+            } else if container.isBeforeImageText {
                 guard begunImageCount < Self.imageCount else { throw AnswerScannerError.tooManyImages }
                 for digit in String(begunImageCount).utf8 { try copy(digit) }
                 begunImageCount += 1
@@ -133,7 +146,7 @@ struct AnswerScanner {
         default:
             guard let container = open.last else { throw AnswerScannerError.notJSON }
             // A number here would be taken for the number of an image.
-            if container.place == .inlineData, container.member == .data, !container.expectsName,
+            if container.isBeforeImageText, !container.expectsName,
                 byte == UInt8(ascii: "-") || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
             {
                 throw AnswerScannerError.notJSON
@@ -158,8 +171,16 @@ struct AnswerScanner {
             case (.content, .parts, true): .parts
             case (.parts, _, false): .part
             case (.part, .inlineData, false): .inlineData
+            case (.answer, .data, true): .compatibleImages
+            case (.compatibleImages, _, false): .compatibleImage
             default: .elsewhere
             }
+        switch place {
+        case .candidates: candidateCount = 0
+        case .candidate: candidateCount += 1
+        case .content: contentStart = rest.count
+        default: break
+        }
         open.append(Container(place: place, isArray: isArray, expectsName: !isArray))
     }
 
@@ -200,12 +221,13 @@ struct AnswerScanner {
         case "parts": .parts
         case "inlineData", "inline_data": .inlineData
         case "data": .data
+        case "b64_json": .base64
         default: .other
         }
     }
 
     /// The name with its `\u` escapes resolved; the other escapes stand for characters that no name here has.
-    private static func unescaped(_ raw: [UInt8]) -> String {
+    static func unescaped(_ raw: [UInt8]) -> String {
         var bytes: [UInt8] = []
         var index = 0
         while index < raw.count {

@@ -1,8 +1,14 @@
-// What is asked of a model, and the body that asks it.
+// What is asked of a model, in the model's own terms.
 
-import FoundationEssentials
+/// What a model may look up before it draws.
+package enum Grounding: String, Sendable, CaseIterable {
+    case web, image
+}
 
-/// One image, asked for in the model's own terms; whether the model can is the catalogue's to say beforehand.
+/// One image, asked for with everything that the API can be told.
+///
+/// A member that is nil or empty is not sent. Whether the model and the route can honour the others is the catalogue's
+/// and `RouteSupport`'s to say beforehand.
 package struct GenerationRequest: Sendable {
     /// The id that goes into the path, of the letters that ids have.
     package var model: String
@@ -12,6 +18,26 @@ package struct GenerationRequest: Sendable {
     package var aspectRatio: String?
     /// `"512"`, `"1K"`, `"2K"` or `"4K"`; nil leaves it to the model.
     package var imageSize: String?
+    package var seed: Int32?
+    /// 0 to 2.
+    package var temperature: Double?
+    /// `minimal`, `low`, `medium`, `high`.
+    package var thinking: String?
+    /// Asks for thoughts and drafts too, which then say that they are.
+    package var includesThoughts: Bool?
+    package var grounding: [Grounding] = []
+    /// Category to threshold, in Google's names.
+    package var safety: [String: String] = [:]
+    package var systemInstruction: String?
+    /// `ALLOW_ALL`, `ALLOW_ADULT` or `ALLOW_NONE`; Vertex only.
+    package var personGeneration: String?
+    /// `image/png` or `image/jpeg`; Vertex only.
+    package var outputType: String?
+    /// A JSON object that is merged into the body; see `nativeFault`.
+    package var native: [UInt8]?
+    package var inputs: [InputImage] = []
+    /// The conversation so far, oldest first.
+    package var history: [Turn] = []
 
     package init(model: String, prompt: String, aspectRatio: String? = nil, imageSize: String? = nil) {
         self.model = model
@@ -29,45 +55,5 @@ package struct GenerationRequest: Sendable {
                     || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                     || [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")].contains(byte)
             }
-    }
-
-    /// The body of `models/{model}:generateContent`.
-    ///
-    /// - SeeAlso: https://ai.google.dev/api/generate-content, read 2026-11-22.
-    package func nativeBody() throws -> [UInt8] {
-        let image = ImageConfig(aspectRatio: aspectRatio, imageSize: imageSize)
-        let body = Body(
-            contents: [Content(role: "user", parts: [Part(text: prompt)])],
-            generationConfig: GenerationConfig(
-                // With ["IMAGE"] alone the model does not say why it made none.
-                responseModalities: ["TEXT", "IMAGE"], imageConfig: aspectRatio == nil && imageSize == nil ? nil : image
-            ))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Array(try encoder.encode(body))
-    }
-
-    private struct Body: Encodable {
-        var contents: [Content]
-        var generationConfig: GenerationConfig
-    }
-
-    private struct Content: Encodable {
-        var role: String
-        var parts: [Part]
-    }
-
-    private struct Part: Encodable {
-        var text: String
-    }
-
-    private struct GenerationConfig: Encodable {
-        var responseModalities: [String]
-        var imageConfig: ImageConfig?
-    }
-
-    private struct ImageConfig: Encodable {
-        var aspectRatio: String?
-        var imageSize: String?
     }
 }

@@ -11,6 +11,10 @@ package struct NativeRoute: Route {
         package var baseURL: BaseURL
         package var key: ApiKey
         package var transport = UpstreamClient.Settings()
+        /// What a request may carry itself; above that its inputs go ahead by the Files API.
+        package var inlineLimits = InlineLimits.native
+        /// What lies at Google already for this project.
+        package var uploads = UploadMemory()
 
         package init(baseURL: BaseURL, key: ApiKey) {
             self.baseURL = baseURL
@@ -22,10 +26,14 @@ package struct NativeRoute: Route {
 
     let settings: Settings
     let client: UpstreamClient
+    private let uploads: FileUploads
 
     package init(_ settings: Settings) throws(RouteConfigurationError) {
         self.settings = settings
         client = try UpstreamClient(settings.transport)
+        uploads = FileUploads(
+            access: FilesAccess(client: client, baseURL: settings.baseURL, key: settings.key),
+            memory: settings.uploads, limits: settings.inlineLimits)
     }
 
     package func shutdown() async { await client.shutdown() }
@@ -34,9 +42,36 @@ package struct NativeRoute: Route {
         _ request: GenerationRequest, deadline: Duration, makeSink: @escaping @Sendable (Int) throws -> Sink,
         progress: @escaping @Sendable (ExchangeEvent) -> Void
     ) async throws(GeminiError) -> Answer<Sink> {
-        let httpRequest = try httpRequest(for: request, deadline: deadline)
+        try request.checkModel()
+        let until = ContinuousClock.now + deadline
+        let prepared = try await uploads.prepare(request, until: until)
+        do throws(GeminiError) {
+            return try await send(request, prepared.body, until: until, makeSink: makeSink, progress: progress)
+        } catch {
+            // Somebody deleted what had been uploaded: nothing was made, and the inputs are here still.
+            let gone = prepared.gone(error)
+            guard !gone.isEmpty else { throw error }
+            await uploads.forget(gone)
+            let again = try await uploads.prepare(request, until: until)
+            return try await send(request, again.body, until: until, makeSink: makeSink, progress: progress)
+        }
+    }
+
+    private func send<Sink: ImageSink>(
+        _ request: GenerationRequest, _ body: RequestBody, until: ContinuousClock.Instant,
+        makeSink: @escaping @Sendable (Int) throws -> Sink,
+        progress: @escaping @Sendable (ExchangeEvent) -> Void
+    ) async throws(GeminiError) -> Answer<Sink> {
+        let deadline = until - .now
+        // In whole seconds, as if no time had gone since the deadline was set.
+        let seconds = Duration.seconds((deadline / .seconds(1)).rounded(.up))
+        guard
+            let httpRequest = try? HTTPClient.Request(
+                url: "\(settings.baseURL.text)/models/\(request.model):generateContent", method: .POST,
+                headers: authorized(CommonHeaders.generation(deadline: seconds)))
+        else { throw .notEncoded }
         return try await client.exchange(
-            httpRequest, route: .native, secret: settings.key, deadline: deadline, makeSink: makeSink,
+            httpRequest, body: body, route: .native, secret: settings.key, deadline: deadline, makeSink: makeSink,
             progress: progress)
     }
 
@@ -52,20 +87,6 @@ package struct NativeRoute: Route {
         ModelsListing(
             client: client, url: settings.baseURL.text + "/models", headers: authorized(CommonHeaders.plain()),
             classifier: ErrorClassifier(httpStatus: 0, route: .native, key: settings.key))
-    }
-
-    private func httpRequest(
-        for request: GenerationRequest, deadline: Duration
-    ) throws(GeminiError) -> HTTPClient.Request {
-        try request.checkModel()
-        do {
-            return try HTTPClient.Request(
-                url: "\(settings.baseURL.text)/models/\(request.model):generateContent", method: .POST,
-                headers: authorized(CommonHeaders.generation(deadline: deadline)),
-                body: .byteBuffer(ByteBuffer(bytes: try request.nativeBody())))
-        } catch {
-            throw .notEncoded
-        }
     }
 
     /// The key goes into a header and never into an address, which proxies log.

@@ -16,7 +16,11 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
     private struct State {
         var assembler: AnswerAssembler<Sink>
         var throttle = ProgressThrottle()
-        /// The request's head has been given to the socket: bytes of it may have left.
+        /// The request's head has been given to the socket.
+        var hasBegun = false
+        /// So has the last of its body, and the whole of it may have arrived.
+        ///
+        /// Before that there is no request to work on.
         var hasLeft = false
         var head: HTTPResponseHead?
         /// The first bytes of an answer that is no 200.
@@ -41,6 +45,11 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
     }
 
     func didSendRequestHead(task: HTTPClient.Task<Response>, _ head: HTTPRequestHead) {
+        state.value.hasBegun = true
+    }
+
+    /// Told by the body's stream, on the loop.
+    func lastPieceLeaves() {
         state.value.hasLeft = true
     }
 
@@ -100,7 +109,9 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
         if let failure = state.value.failure { return failure }
         // A status that arrived is an answer, even if its body broke off.
         if let head = state.value.head, head.status != .ok { return classified(head) }
-        if !state.value.hasLeft { return TransportFailure.beforeSending(error) }
+        if !state.value.hasLeft {
+            return state.value.hasBegun ? TransportFailure.whileSending(error) : TransportFailure.beforeSending(error)
+        }
         if let error = error as? HTTPClientError, error == .cancelled {
             return GeminiError(
                 .cancelled, reach: .unknown, charged: .unknown, "the request was aborted after it had been sent")

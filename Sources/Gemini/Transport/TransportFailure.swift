@@ -39,6 +39,17 @@ enum TransportFailure {
         }
     }
 
+    /// Every error that comes when a part of the body is still on this side: nobody can have begun to work on it.
+    static func whileSending(_ error: any Error) -> GeminiError {
+        switch error {
+        case let error as GeminiError: error
+        case let error as HTTPClientError where error == .cancelled: beforeSending(error)
+        case let error as HTTPClientError where error == .deadlineExceeded:
+            unavailable(.upstreamTimeout, "the request could not be sent in time")
+        default: unavailable(.upstreamUnavailable, "the connection broke while the request was sent")
+        }
+    }
+
     private static func tls(_ error: NIOSSLError) -> GeminiError {
         if case .handshakeFailed(let inner) = error, "\(inner)".contains("CERTIFICATE_VERIFY_FAILED") {
             return unavailable(
@@ -57,11 +68,15 @@ enum TransportFailure {
             )
         }
         let words = error.connectionErrors.compactMap { ($0.error as? IOError).map { word(for: $0.errnoCode) } }
-        let why = words.first ?? "no address answered"
+        // With a family to choose, the addresses of the other one fail too, and say nothing.
+        let why = words.first { $0 != otherFamily } ?? words.first ?? "no address answered"
         return unavailable(
             .upstreamUnavailable, "no connection to \(error.host) port \(error.port) (\(why))",
             hint: "check the network, and `base_url`")
     }
+
+    /// What bind(2) says to an address of the other family; see `UpstreamClient`.
+    private static let otherFamily = "no address of the configured family"
 
     private static func word(for code: CInt) -> String {
         switch code {
@@ -70,6 +85,7 @@ enum TransportFailure {
         case EHOSTUNREACH, ENETUNREACH: "unreachable"
         case ETIMEDOUT: "timed out"
         case EACCES, EPERM: "not permitted"
+        case EAFNOSUPPORT, EINVAL: otherFamily
         default: "error \(code)"
         }
     }

@@ -117,6 +117,10 @@ package struct UpstreamClient: Sendable {
             return SmallAnswer(
                 status: Int(response.status.code), headers: response.headers,
                 body: response.body.map { Array($0.readableBytesView) } ?? [])
+        } catch let error as GeminiError {
+            throw error
+        } catch is ResponseAccumulator.ResponseTooBigError {
+            throw .invalidAnswer("the answer has more than \(Self.smallAnswerBytes) bytes")
         } catch {
             // Nothing that is collected here costs money, so whatever broke it is told as what stands in the way.
             throw TransportFailure.beforeSending(error)
@@ -126,7 +130,8 @@ package struct UpstreamClient: Sendable {
     /// Sends a request for an image; the image's bytes go into the sinks as they arrive.
     ///
     /// - Parameters:
-    ///   - request: What to send.
+    ///   - request: Where to send what, without a body.
+    ///   - body: Read and encoded while it leaves.
     ///   - route: Whose errors to expect.
     ///   - secret: Taken out of any text that becomes part of an error.
     ///   - deadline: Wall time for the whole exchange, connecting included.
@@ -136,12 +141,14 @@ package struct UpstreamClient: Sendable {
     /// - Throws: What stood in the way; `reach` and `charged` say what it may have cost. When the task is cancelled the
     ///   exchange is aborted.
     func exchange<Sink: ImageSink>(
-        _ request: HTTPClient.Request, route: RouteKind, secret: ApiKey, deadline: Duration,
+        _ request: HTTPClient.Request, body: RequestBody, route: RouteKind, secret: ApiKey, deadline: Duration,
         makeSink: @escaping @Sendable (Int) throws -> Sink,
         progress: @escaping @Sendable (ExchangeEvent) -> Void
     ) async throws(GeminiError) -> Answer<Sink> {
         let loop = loop
         let exchange = Exchange(on: loop, route: route, key: secret, makeSink: makeSink, progress: progress)
+        var request = request
+        request.body = body.stream(on: loop) { exchange.lastPieceLeaves() }
         // `.delegateAndChannel(on:)` would open a new connection for each request.
         let task = client.execute(
             request: request, delegate: exchange, eventLoop: .delegate(on: loop),
