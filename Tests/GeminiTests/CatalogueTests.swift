@@ -111,12 +111,21 @@ struct CatalogueTests {
         #expect(try model("flash").costMicros(withoutDetails, imageSize: "1K", imageCount: 1) == 67_441)
     }
 
-    @Test func aCatalogueThatContradictsItselfIsRefused() throws {
-        let text = String(decoding: PackageResources.catalogue_json, as: UTF8.self)
-        let broken = text.replacing(#""defaultSize": "1K""#, with: #""defaultSize": "3K""#)
-        #expect(throws: CatalogueError.contradictory(model: "gemini-3.1-flash-image")) {
-            try Catalogue(json: Array(broken.utf8))
+    @Test func groundingCostsWhatTheCatalogueKnowsOfIt() throws {
+        #expect(try model("flash").groundingMicros(queries: Model.groundingQueryCap) == nil)
+        let priced = try Catalogue.shipped(
+            overriddenBy: Array(
+                #"{"models":[{"id":"gemini-3.1-flash-image","microUSDPerGroundingQuery":14000}]}"#.utf8))
+        guard case .current(let flash) = priced.model(named: "flash") else { throw NotCurrent(name: "flash") }
+        #expect(flash.groundingMicros(queries: 3) == 42_000)
+    }
+
+    @Test func whereTheTypeCanBeChosenTheCatalogueSaysSo() throws {
+        for model in catalogue.models {
+            #expect(model.outputTypes(on: .vertex) == ["image/png", "image/jpeg"])
+            #expect(model.outputTypes(on: .native) == [] && model.outputTypes(on: .openai) == [])
         }
+        #expect(catalogue.models.filter { $0.isServed(by: .openai) }.map(\.id) == ["gemini-2.5-flash-image"])
     }
 }
 

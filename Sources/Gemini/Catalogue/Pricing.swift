@@ -3,6 +3,8 @@
 extension Model {
     /// Tokens of a request's frame around the prompt.
     static let frameTokens = 16
+    /// Searches that a hold reckons with for one call; answers with more than a handful have not been seen.
+    package static let groundingQueryCap = 10
 
     /// The worst that the request can cost: one token for each byte of the prompt, the whole cap of text.
     ///
@@ -43,6 +45,12 @@ extension Model {
         let image = usage.imageTokens > 0 ? usage.imageTokens : assumed
         return micros(input: usage.promptTokens, text: max(0, output - image), image: image)
     }
+
+    /// What the searches of a request cost, which Google bills one by one.
+    ///
+    /// - Parameter queries: How many searches there were; `groundingQueryCap` for a hold.
+    /// - Returns: Micro-dollars; nil when the price is not known.
+    package func groundingMicros(queries: Int) -> Int? { groundingQueryMicros.map { $0 * queries } }
 
     private func micros(input: Int, text: Int, image: Int) -> Int {
         (input * price.input + text * price.text + image * price.image + 999_999) / 1_000_000
