@@ -34,6 +34,16 @@ struct ErrorClassifierTests {
         #expect(bodies.map { classify($0.http_status, $0.body).kind } == Self.kinds)
     }
 
+    @Test func everyRecordedAnswerSaysWhatItCostAndWhetherToAskAgain() throws {
+        let errors = try Self.recorded().map { classify($0.http_status, $0.body) }
+        // By line, from 0: the two 500s and the two filtered answers may have cost something, the rest cost nothing.
+        let charged = errors.indices.filter { errors[$0].charged != .no }
+        #expect(charged == [24, 25, 33, 34])
+        #expect(charged.allSatisfy { errors[$0].charged == .unknown })
+        #expect(errors.indices.filter { errors[$0].isRetryable } == [15, 17, 18, 21, 22, 23, 24, 25, 32, 33])
+        #expect(errors.allSatisfy { $0.reach == .answered })
+    }
+
     @Test func noRecordedErrorIsSentAgainUnlessNothingWasCharged() throws {
         let again = try Self.recorded().map { classify($0.http_status, $0.body) }.filter(\.isSafeToResend)
         #expect(Set(again.map(\.kind)) == [.quotaMinute, .upstreamUnavailable, .upstreamTimeout])
@@ -110,6 +120,27 @@ struct ErrorClassifierTests {
             (403, "no", .keyRestricted),
             (418, "", .upstreamRejected), (429, #"{"error":{"mess"#, .quotaMinute), (400, "[]", .upstreamRejected),
             (401, #"{"error":"invalid_grant","error_description":"Invalid JWT"}"#, .keyRejected),
+            (400, #"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#, .keyRejected),
+            (400, #"{"error":"invalid_scope","error_description":"bad"}"#, .upstreamRejected),
+            (429, #"{"code":429,"message":"limit: 0","status":"RESOURCE_EXHAUSTED"}"#, .noQuota),
+            (
+                429,
+                #"{"error":{"message":"got status: 429 . {\"error\":{\"code\":429,\"message\":\"limit: 0\"}}\n"}}"#,
+                .noQuota
+            ),
+            (
+                403,
+                #"{"error":{"code":403,"message":"Permission 'aiplatform.endpoints.predict' denied on resource (or it may not exist).","status":"PERMISSION_DENIED"}}"#,
+                .keyRestricted
+            ),
+            (
+                404,
+                #"{"error":{"code":404,"message":"Publisher Model `projects/p/x` was not found or your project does not have access to it.","status":"NOT_FOUND"}}"#,
+                .modelUnavailable
+            ),
+            (404, #"{"error":{"message":"This model is no longer available to new users."}}"#, .modelUnavailable),
+            (400, #"{"error":{"message":"bad","details":[{"reason":"A_NEW_REASON"}]}}"#, .upstreamRejected),
+            (403, #"{"error":{"status":"A_NEW_STATUS"}}"#, .keyRestricted),
             (400, #"{"error":{"code":"invalid_request","message":"bad"}}"#, .upstreamRejected),
             (
                 400, #"{"error":{"message":"Image part is missing a thought_signature in content position 2"}}"#,
@@ -121,6 +152,31 @@ struct ErrorClassifierTests {
         ] as [(Int, String, GeminiError.Kind)])
     func bodiesThatAreNoStatusStillHaveAKind(_ status: Int, _ body: String, _ kind: GeminiError.Kind) {
         #expect(classify(status, body).kind == kind)
+    }
+
+    /// A body that was cut off, and what the members that came whole say.
+    @Test(
+        arguments: [
+            (
+                400,
+                #"{"error":{"code":400,"message":"API key not valid.","details":[{"reason":"API_KEY_INVALID","dom"#,
+                .keyRejected
+            ),
+            (403, #"[{"error": {"code": 403, "message": "Your API key was reported as leaked. Pl", "st"#, .keyLeaked),
+            (
+                429, #"{"error":{"code":429,"details":[{"violations":[{"quotaId":"XPerDay","quotaValue":"250"},{"quo"#,
+                .quotaDay
+            ),
+            (429, #"{"error":{"code":429,"message":"slow down","details":[{"retryDelay":"9s"},{"#, .quotaMinute),
+            (503, #"{"error":{"code":503,"message":"The mod"#, .upstreamUnavailable),
+        ] as [(Int, String, GeminiError.Kind)])
+    func aBodyThatWasCutSaysWhatIsLeftOfIt(_ status: Int, _ body: String, _ kind: GeminiError.Kind) {
+        #expect(classify(status, body).kind == kind)
+    }
+
+    @Test func whatGoogleSaysInAWordNobodyKnowsIsKept() {
+        let error = classify(403, #"{"error":{"status":"A_NEW_STATUS","details":[{"reason":"A_NEW_REASON"}]}}"#)
+        #expect(error.upstream?.status == "A_NEW_STATUS" && error.upstream?.reason == "A_NEW_REASON")
     }
 
     @Test func anErrorUnderA200CountsByItsOwnCode() {
@@ -139,6 +195,18 @@ struct ErrorClassifierTests {
         #expect(
             error.upstream?.message
                 == "Consumer 'api_key:[key]' at ?key=[key]&x, Bearer [key], [key], [key]")
+    }
+
+    @Test(
+        arguments: [
+            ("x-goog-api-key: hunter2", "x-goog-api-key: [key]"), ("api-key=hunter2;", "api-key=[key];"),
+            (#"{"api_key": "hunter2"}"#, #"{"api_key": "[key]"}"#), ("BEARER hunter2", "BEARER [key]"),
+            ("KEY=hunter2", "KEY=[key]"), ("ya29.abc", "[token]"),
+            ("assertion=eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", "assertion=[token]"),
+            ("nothing secret: a fox", "nothing secret: a fox"),
+        ])
+    func everySpellingOfASecretIsTakenOut(_ text: String, _ shown: String) {
+        #expect(Redaction(key: nil).apply(to: text) == shown)
     }
 
     /// What a route makes of such an answer, 200s included.

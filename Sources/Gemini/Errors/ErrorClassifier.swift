@@ -19,14 +19,14 @@ struct ErrorClassifier {
     /// - Parameter body: The body's first `bodyBytes`, cut or not.
     /// - Returns: The kind with what upstream said, redacted.
     func classify(body: [UInt8]) -> GeminiError {
-        if let status = ErrorStatus(body: body) { return classify(status) }
+        if let status = ErrorStatus(body: body) ?? ErrorStatus(salvagedFrom: body) { return classify(status) }
         let text = String(decoding: body.prefix(2_000), as: UTF8.self)
         let isMarkup = text.drop { $0.isWhitespace }.hasPrefix("<")
         if httpStatus == 404, isMarkup || body.isEmpty {
             return finished(
                 GeminiError(
                     .wrongHost, reach: .answered, charged: .no, "there is no Gemini API under the configured base URL",
-                    hint: "check `base_url`: the native route ends in /v1beta"), nil, text: nil)
+                    hint: baseURLHint), nil, text: nil)
         }
         return finished(kindOfPlainStatus(message: isMarkup ? "" : text), nil, text: isMarkup ? nil : text)
     }
@@ -44,13 +44,18 @@ struct ErrorClassifier {
         let message = status.message ?? ""
         switch httpStatus {
         case 400: return BadRequestRules.kind(of: status, message)
-        case 401, 403: return CredentialRules.kind(of: status, message, httpStatus: httpStatus)
-        case 404:
-            return answered(
-                .modelUnavailable, "Google does not offer this model to this key",
-                hint: "`darkroom models` lists what can be asked for")
+        case 401, 403: return CredentialRules.kind(of: status, message, httpStatus: httpStatus, route: route)
+        case 404: return ModelRules.kind(message, route: route)
         case 429: return QuotaRules.kind(of: status, message, retryAfterHeader: retryAfter)
         default: return kindOfPlainStatus(message: message)
+        }
+    }
+
+    private var baseURLHint: String {
+        switch route {
+        case .native: "check `base_url`: the native route ends in /v1beta"
+        case .openai: "check `base_url`: the OpenAI-compatible route ends in /v1beta/openai"
+        case .vertex: "check `base_url` and `location`: the Vertex route is a host alone"
         }
     }
 
@@ -98,6 +103,9 @@ struct ErrorClassifier {
             message: text.flatMap { $0.isEmpty ? nil : redaction.apply(to: $0) })
         error.hint = error.hint.map { redaction.apply(to: $0) }
         error.fields = error.fields.map { redaction.apply(to: $0) }
+        if let quota = error.quota {
+            error.quota = GeminiError.Quota(id: quota.id.map { redaction.apply(to: $0) }, limit: quota.limit)
+        }
         // A used-up day may come with a short RetryInfo, which means nothing.
         if error.isRetryable, error.kind != .quotaDay, error.retryAfter == nil {
             error.retryAfter = status?.retryDelay ?? retryAfter

@@ -1,4 +1,4 @@
-// The rules for 400, and for 401 and 403.
+// The rules for 400, for 401 and 403, and for 404.
 
 enum BadRequestRules {
     static func kind(of status: ErrorStatus, _ message: String) -> GeminiError {
@@ -11,6 +11,10 @@ enum BadRequestRules {
             return answered(
                 .keyRejected, message.contains("expired") ? "the key has expired" : "Google does not know this key",
                 hint: "put a valid key into the credential and restart the daemon")
+        }
+        // The flat form of OAuth, RFC 6749 section 5.2: the assertion or the account is refused.
+        if let status = status.status, ["invalid_grant", "invalid_client", "unauthorized_client"].contains(status) {
+            return answered(.keyRejected, "Google did not accept the service account (\(status))")
         }
         if message.contains("User location is not supported") {
             return answered(
@@ -60,7 +64,9 @@ enum BadRequestRules {
 }
 
 enum CredentialRules {
-    static func kind(of status: ErrorStatus, _ message: String, httpStatus: Int) -> GeminiError {
+    static func kind(
+        of status: ErrorStatus, _ message: String, httpStatus: Int, route: RouteKind
+    ) -> GeminiError {
         func answered(_ kind: GeminiError.Kind, _ sentence: String, hint: String? = nil) -> GeminiError {
             GeminiError(kind, reach: .answered, charged: .no, sentence, hint: hint)
         }
@@ -83,6 +89,8 @@ enum CredentialRules {
         case "CONSUMER_SUSPENDED", "CONSUMER_INVALID", "GCP_SUSPENDED":
             return answered(
                 .keyRejected, "Google has suspended the key's project", hint: "use a key of another project")
+        case "IAM_PERMISSION_DENIED":
+            return permissionDenied(route)
         case "LOCATION_POLICY_VIOLATED", "LOCATION_ORG_POLICY_VIOLATED":
             return answered(.region, "a location policy forbids this")
         default: break
@@ -91,6 +99,7 @@ enum CredentialRules {
             return answered(
                 .keyLeaked, "Google says that this key has leaked", hint: "make a new key and delete this one")
         }
+        if message.contains("aiplatform.endpoints.predict") { return permissionDenied(route) }
         if message.contains("unregistered callers") {
             return answered(
                 .keyRejected, "no key arrived at Google", hint: "something between the daemon and Google takes it out")
@@ -101,8 +110,36 @@ enum CredentialRules {
         if message.contains("has not been used in project") || message.contains("it is disabled") {
             return answered(.serviceDisabled, "the Gemini API is switched off in the key's project")
         }
+        if httpStatus == 401, route == .vertex {
+            return answered(
+                .keyRejected, "Google rejected the access token or the key",
+                hint: "check that the service account exists and is enabled")
+        }
         return httpStatus == 401
             ? answered(.keyRejected, "Google rejected the key")
             : answered(.keyRestricted, "Google refused this key", hint: "check what the key is allowed to do")
+    }
+
+    private static func permissionDenied(_ route: RouteKind) -> GeminiError {
+        GeminiError(
+            .keyRestricted, reach: .answered, charged: .no, "the account may not use this model in this project",
+            hint: route == .vertex
+                ? "give it the role roles/aiplatform.user; image models are in the location global only" : nil)
+    }
+}
+
+enum ModelRules {
+    static func kind(_ message: String, route: RouteKind) -> GeminiError {
+        let hint =
+            switch route {
+            case .native: "`darkroom models` lists what can be asked for"
+            case .openai: "this route has few image models and none for certain: use the native route"
+            case .vertex: "image models are in the location global only; `darkroom models` lists what there is"
+            }
+        return GeminiError(
+            .modelUnavailable, reach: .answered, charged: .no,
+            message.contains("no longer available")
+                ? "Google does not offer this model to new users any more"
+                : "Google does not offer this model to this key", hint: hint)
     }
 }

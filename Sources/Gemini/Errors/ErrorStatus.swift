@@ -1,5 +1,6 @@
 // The shapes in which errors come: google.rpc.Status under `error`, the same in an array of one, real JSON as a string
-// inside `message` (proxies and SDKs do that), a string code, OAuth's flat form, and things that are no JSON at all.
+// inside `message` (proxies and SDKs do that), a string code, OAuth's flat form, the members without `error` around
+// them, and JSON that was cut off.
 
 import FoundationEssentials
 
@@ -33,6 +34,16 @@ struct ErrorStatus: Decodable {
 
     private struct Wrapper: Decodable {
         var error: ErrorStatus
+        /// OAuth has it beside `error`, which is then a word.
+        var errorDescription: String?
+
+        var status: ErrorStatus {
+            guard let errorDescription else { return error }
+            var status = error
+            status.status = error.status ?? error.message
+            status.message = errorDescription
+            return status
+        }
     }
 
     init(from decoder: any Decoder) throws {
@@ -67,15 +78,53 @@ struct ErrorStatus: Decodable {
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let data = Data(body)
         guard
-            let found = (try? decoder.decode(Wrapper.self, from: data))?.error
-                ?? (try? decoder.decode([Wrapper].self, from: data))?.first?.error
+            let found = (try? decoder.decode(Wrapper.self, from: data))?.status
+                ?? (try? decoder.decode([Wrapper].self, from: data))?.first?.status ?? Self.bare(data, decoder)
         else { return nil }
         self = found
-        if let text = found.message, text.first == "{" || text.first == "[", unwrappingsLeft > 0,
-            let inner = ErrorStatus(body: Array(text.utf8), unwrappingsLeft: unwrappingsLeft - 1)
+        // Some clients put words in front: "got status: 429 . {…}".
+        if unwrappingsLeft > 0, let text = found.message, let start = text.firstIndex(where: { "{[".contains($0) }),
+            let inner = ErrorStatus(body: Array(text[start...].utf8), unwrappingsLeft: unwrappingsLeft - 1)
         {
             self = inner
         }
+    }
+
+    /// A status without `error` around it.
+    private static func bare(_ data: Data, _ decoder: JSONDecoder) -> ErrorStatus? {
+        guard let status = try? decoder.decode(ErrorStatus.self, from: data), status.message != nil,
+            status.code != nil || status.status != nil
+        else { return nil }
+        return status
+    }
+
+    /// Reads what is left of an error that was cut off: the members that came whole, wherever they stood.
+    init?(salvagedFrom body: [UInt8]) {
+        let text = String(decoding: body, as: UTF8.self)
+        var start = text.drop { $0.isWhitespace }
+        if start.first == "[" { start = start.dropFirst().drop { $0.isWhitespace } }
+        guard start.first == "{", start.dropFirst().drop(while: { $0.isWhitespace }).hasPrefix("\"error\"") else {
+            return nil
+        }
+        func first(_ name: String) -> String? {
+            guard let start = text.ranges(of: "\"\(name)\"").first?.upperBound,
+                let match = text[start...].prefixMatch(of: /\s*:\s*"((?:[^"\\]|\\.)*)"/)
+            else { return nil }
+            return (try? JSONDecoder().decode(String.self, from: Data("\"\(match.output.1)\"".utf8)))
+        }
+        code = text.firstMatch(of: /"code"\s*:\s*([0-9]{3})/).flatMap { Int($0.output.1) }
+        message = first("message")
+        status = first("status")
+        var detail = Detail()
+        detail.reason = first("reason")
+        detail.retryDelay = first("retryDelay")
+        let limits = text.matches(of: /"quotaId"\s*:\s*"([^"]*)"/).map { Violation(quotaId: String($0.output.1)) }
+        if let value = first("quotaValue"), !limits.isEmpty {
+            detail.violations = limits.map { Violation(quotaId: $0.quotaId, quotaValue: value) }
+        } else {
+            detail.violations = limits
+        }
+        details = [detail]
     }
 
     /// The first `ErrorInfo.reason`.

@@ -148,7 +148,7 @@ extension GeminiError {
         var error = FinishReason.error(blockReason: blockReason, finishReason: candidate?.finishReason)
         if draftCount > 0 { error.message = "the model made \(draftCount) drafts and no final image" }
         error.finishReason = finishReason
-        error.text = text.isEmpty ? explanation : text
+        error.text = (text.isEmpty ? explanation : text).map { redaction.withoutSecrets($0) }
         error.usage = usage
         error.upstream = Upstream(
             httpStatus: 200, status: nil, reason: finishReason, message: explanation.map { redaction.apply(to: $0) })
