@@ -13,8 +13,11 @@ package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConve
         self.secret = secret
     }
 
-    /// The one way out: the value of `x-goog-api-key`.
+    /// The one way out: the value of `x-goog-api-key`, or what follows `Bearer`.
     var headerValue: String { secret }
+
+    /// That both are one key, without saying which.
+    func isSame(as other: ApiKey) -> Bool { secret == other.secret }
 
     /// That a text holds the key, to be asked before the text goes anywhere.
     func isIn(_ text: String) -> Bool { text.contains(secret) }

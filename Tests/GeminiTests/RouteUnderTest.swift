@@ -39,7 +39,7 @@ func route(to upstream: ScriptedUpstream, trusting: Bool = true) throws -> Nativ
     return native
 }
 
-func generate(_ route: NativeRoute) async throws -> Answer<MemorySink> {
+func generate(_ route: any Route) async throws -> Answer<MemorySink> {
     try await route.generate(
         GenerationRequest(model: "m", prompt: "p"), deadline: .seconds(60), makeSink: { _ in MemorySink() },
         progress: { _ in })
@@ -50,7 +50,7 @@ func generate(_ upstream: ScriptedUpstream) async throws -> Answer<MemorySink> {
 }
 
 func failed(
-    _ route: NativeRoute, model: String = "m", deadline: Duration = .seconds(60),
+    _ route: any Route, model: String = "m", deadline: Duration = .seconds(60),
     progress: @escaping @Sendable (ExchangeEvent) -> Void = { _ in }
 ) async throws -> GeminiError {
     do {

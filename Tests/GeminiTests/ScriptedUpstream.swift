@@ -41,9 +41,13 @@ final class ScriptedUpstream: Sendable {
     ///
     /// - Parameters:
     ///   - name: The name in the certificate; nil serves without TLS.
+    ///   - address: Which of this host's own to listen on.
     ///   - answer: What to do about each request.
     /// - Throws: When the certificate or the socket cannot be made.
-    init(certificateFor name: String? = "localhost", _ answer: @escaping @Sendable (Request) -> [Step]) async throws {
+    init(
+        certificateFor name: String? = "localhost", on address: String = "127.0.0.1",
+        _ answer: @escaping @Sendable (Request) -> [Step]
+    ) async throws {
         let received = NIOLockedValueBox<[Request]>([])
         let connections = NIOLockedValueBox(0)
         let certificate = try SelfSigned(name: name ?? "localhost")
@@ -66,11 +70,12 @@ final class ScriptedUpstream: Sendable {
                     try pipeline.addHandler(Script(connection: number, received: received, answer: answer))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: address, port: 0).get()
     }
 
     var port: Int { channel.localAddress?.port ?? 0 }
-    var base: String { "\(isTLS ? "https" : "http")://localhost:\(port)/v1beta" }
+    var origin: String { "\(isTLS ? "https" : "http")://localhost:\(port)" }
+    var base: String { origin + "/v1beta" }
     var requests: [Request] { received.withLockedValue { $0 } }
     /// The certificate in PEM, to be trusted.
     var certificatePath: String { certificateFile.path }

@@ -49,6 +49,24 @@ struct BaseURLTests {
     func otherAddressesAreRefused(_ text: String, _ error: RouteConfigurationError) {
         #expect(throws: error) { try BaseURL(text) }
     }
+
+    @Test(
+        arguments: [
+            ("https://h/v1beta/openai", .openai, nil), ("https://h/v1beta/openai/", .openai, nil),
+            ("https://h/v1beta", .openai, .withoutCompatibilityPath(path: "/v1beta")),
+            ("https://aiplatform.googleapis.com", .vertex, nil), ("https://h/v1beta1/", .vertex, nil),
+            ("https://h/v1beta/openai", .vertex, .withPath("/v1beta/openai")),
+            ("https://h/v1/projects/p", .vertex, .withPath("/v1/projects/p")),
+            ("http://h", .vertex, .insecure(host: "h")),
+        ] as [(String, RouteKind, RouteConfigurationError?)])
+    func eachRouteHasItsOwnAddresses(_ text: String, _ kind: RouteKind, _ fault: RouteConfigurationError?) {
+        do throws(RouteConfigurationError) {
+            _ = try BaseURL(text, for: kind)
+            #expect(fault == nil)
+        } catch {
+            #expect(error == fault)
+        }
+    }
 }
 
 struct ProgressThrottleTests {

@@ -13,6 +13,8 @@ struct ModelsListing {
     var headers: HTTPHeaders
     /// Of the route; the status is filled in from the answer.
     var classifier: ErrorClassifier
+    /// The compatible layer gives all at once and documents no query.
+    var isPaged = true
 
     /// Models asked for at a time; Google gives no more.
     static let pageSize = 1_000
@@ -46,7 +48,7 @@ struct ModelsListing {
     private func page(
         size: Int, token: String?, deadline: Duration
     ) async throws(GeminiError) -> (models: [ListedModel], next: String?) {
-        var query = "?pageSize=\(size)"
+        var query = isPaged ? "?pageSize=\(size)" : ""
         if let token { query += "&pageToken=\(Percent.encoded(token))" }
         guard let request = try? HTTPClient.Request(url: url + query, method: .GET, headers: headers) else {
             throw .notEncoded
