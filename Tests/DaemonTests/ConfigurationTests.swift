@@ -11,18 +11,18 @@ import Wire
 
 @Suite struct ConfigurationTests {
     private let directory: TemporaryDirectory
-    private let models: ModelNames
+    private let catalogue: Catalogue
 
     init() throws {
         directory = try TemporaryDirectory()
-        models = try Catalogue.shipped().names
+        catalogue = try Catalogue.shipped()
     }
 
     private func load(_ text: String, dropIns: [String: String] = [:]) throws -> Configuration {
         let file = try directory.write("darkroom.toml", text)
         if !dropIns.isEmpty { try directory.makeDirectory("darkroom.toml.d") }
         for (name, text) in dropIns { _ = try directory.write("darkroom.toml.d/\(name)", text) }
-        return try Configuration.load(file, models: models)
+        return try Configuration.load(file, catalogue: catalogue)
     }
 
     private func error(_ text: String, dropIns: [String: String] = [:]) -> String? {
@@ -86,10 +86,10 @@ import Wire
     }
 
     @Test func withoutAFileThereIsOneProject() throws {
-        let configuration = Configuration.withoutFile
+        let configuration = Configuration.withoutFile(catalogue)
         #expect(configuration.projects.map(\.name) == ["default"])
         #expect(configuration.projects.first?.credential == "gemini-api-key")
-        #expect(configuration.projects.first?.baseURL == "https://generativelanguage.googleapis.com/v1beta")
+        #expect(configuration.projects.first?.baseURL.description == "https://generativelanguage.googleapis.com/v1beta")
         #expect(configuration.rules.isEmpty)
     }
 
@@ -113,7 +113,7 @@ import Wire
 
     @Test func aFileThatWasAskedForHasToBeThere() {
         #expect(throws: ConfigurationError.self) {
-            try Configuration.load(directory.file("none.toml"), models: models)
+            try Configuration.load(directory.file("none.toml"), catalogue: catalogue)
         }
     }
 
@@ -159,6 +159,29 @@ import Wire
             "darkroom.toml:3: project.max_concurrent is 0; 1 to 10000 are allowed"
         ),
         (
+            "[[project]]\nname = \"a\"\nroute = \"natvie\"\n",
+            "darkroom.toml:3: project.route is \"natvie\"; did you mean \"native\"?"
+        ),
+        (
+            "[[project]]\nname = \"a\"\n\nlocation = \"global\"\n",
+            "darkroom.toml:4: project.location belongs to route = \"vertex\", and this project's route is \"native\""
+        ),
+        (
+            "[[project]]\nname = \"a\"\nroute = \"vertex\"\nlocation = \"Mars!\"\n",
+            "darkroom.toml:4: project.location is \"Mars!\""
+        ),
+        (
+            "[[project]]\nname = \"a\"\nbase_url = \"https://generativelanguage.googleapis.com/v1beta/openai\"\n",
+            "darkroom.toml:3: project.base_url ends in /openai"
+        ),
+        (
+            "[[project]]\nname = \"a\"\nroute = \"openai\"\nbase_url = \"https://generativelanguage.googleapis.com/v1beta\"\n",
+            "darkroom.toml:4: project.base_url ends in \"/v1beta\" and not in /openai"
+        ),
+        ("catalogue = \"models.json\"\n", "darkroom.toml:1: catalogue has to be an absolute path"),
+        ("\ncatalogue = \"/nonexistent\"\n", "darkroom.toml:2: catalogue names /nonexistent"),
+        ("[[rule]]\nuser = \"0\"\nnative = 1\n", "darkroom.toml:3: rule.native is an integer, not a boolean"),
+        (
             "[[rule]]\nuser = \"root\"\nmodels = [\"flash\",\n  \"dall-e\"]\n",
             "darkroom.toml:3: rule.models: there is no model \"dall-e\""
         ),
@@ -166,6 +189,60 @@ import Wire
     func eachFaultIsNamedWithItsLine(text: String, message: String) {
         let error = error(text)
         #expect(error?.hasPrefix(message) == true, "\(error ?? "no error")")
+    }
+
+    @Test func anAdminsCatalogueChangesARowAndAddsOne() throws {
+        let file = try directory.write(
+            "models.json",
+            #"{"models":[{"id":"gemini-3.1-flash-image","maxInputs":2}],"retired":[{"id":"old","successor":"gemini-3-pro-image"}]}"#
+        )
+        let configuration = try load("catalogue = \"\(file)\"\ndefault_model = \"old\"\n")
+        #expect(configuration.catalogue.resolve("flash")?.maxInputs == 2)
+        #expect(configuration.catalogue.resolve("old")?.id == "gemini-3-pro-image")
+    }
+
+    @Test func aVertexProjectIsRead() throws {
+        let configuration = try load(
+            """
+            [[project]]
+            name = "v"
+            route = "vertex"
+            location = "eu"
+            google_project = "my-project"
+            credential_kind = "express_key"
+            address_family = "ipv6"
+            list_models_hours = 2
+            [[project]]
+            name = "o"
+            route = "openai"
+            """)
+        let projects = configuration.projects
+        #expect(projects.map(\.route) == [.vertex, .openai])
+        #expect(
+            projects[0].vertex
+                == ProjectConfiguration.Vertex(
+                    location: "eu", googleProject: "my-project", credentialKind: .expressKey))
+        #expect(
+            projects.map { "\($0.baseURL)" } == [
+                "https://aiplatform.eu.rep.googleapis.com", "https://generativelanguage.googleapis.com/v1beta/openai",
+            ])
+        #expect(projects[0].addressFamily == .ipv6 && projects[0].listingInterval == .seconds(7200))
+    }
+
+    @Test func nativeMembersAreForAdminsUntilARuleGrantsThem() throws {
+        let catalogue = catalogue
+        var params = GenerateImage.Params(prompt: "p")
+        params.native = [:]
+        func refusal(_ text: String, isAdmin: Bool) throws -> String? {
+            let policy = Policy(try load(text)) { catalogue.resolve($0) }
+            let principal = Principal(
+                uid: 7, gid: 7, groups: [], pid: 1, unit: nil, socket: isAdmin ? "admin" : "api", isAdmin: isAdmin)
+            return policy.refusal(of: params, by: principal)?.path
+        }
+        #expect(try refusal("", isAdmin: false) == "native")
+        #expect(try refusal("", isAdmin: true) == nil)
+        #expect(try refusal("[[rule]]\nuser = \"7\"\n", isAdmin: false) == "native")
+        #expect(try refusal("[[rule]]\nuser = \"7\"\nnative = true\n", isAdmin: false) == nil)
     }
 
     @Test func aFirstMatchDecidesAndNoMatchDenies() throws {

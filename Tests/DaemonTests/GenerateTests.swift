@@ -143,9 +143,6 @@ import Wire
     }
 
     @Test(arguments: [
-        (#"{"prompt":"p","count":2}"#, "unsupported_parameter", "count"),
-        (#"{"prompt":"p","seed":1}"#, "unsupported_parameter", "seed"),
-        (#"{"prompt":"p","inputs":[{"data":"AA=="}]}"#, "unsupported_parameter", "inputs"),
         (#"{"prompt":"p","inputs":[{"fd":0}]}"#, "invalid_params", "inputs.0.fd"),
         (#"{"prompt":"p","model":"flahs"}"#, "unknown_model", "model"),
         (#"{"prompt":"p","model":"imagen-4.0-generate-001"}"#, "model_unavailable", "model"),

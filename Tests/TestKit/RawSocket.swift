@@ -103,8 +103,11 @@ package final class RawSocket {
     }
 
     /// Sends a request and gives back its answer; notifications on the way are collected.
-    package func call(_ id: Int, _ method: String, _ params: String = "{}") throws -> Reply {
-        try send(#"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#)
+    package func call(
+        _ id: Int, _ method: String, _ params: String = "{}", descriptors: [Int32] = []
+    ) throws -> Reply {
+        try send(
+            #"{"jsonrpc":"2.0","id":\#(id),"method":"\#(method)","params":\#(params)}"#, descriptors: descriptors)
         var events: [[String: JSONValue]] = []
         while true {
             let message = try receiveMessage()

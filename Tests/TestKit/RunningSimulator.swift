@@ -86,7 +86,8 @@ package final class RunningSimulator {
         return members
     }
 
-    private func call(_ method: String, _ path: String, body: String? = nil) throws -> String {
+    /// Asks the control interface: `GET`, `/service-account`.
+    package func call(_ method: String, _ path: String, body: String? = nil) throws -> String {
         var arguments = ["-sS", "--fail-with-body", "--cacert", caFile, "-X", method, control + path]
         if let body { arguments += ["-H", "Content-Type: application/json", "--data-binary", body] }
         let output = try ChildProcess.run("/usr/bin/curl", arguments)
