@@ -21,6 +21,9 @@ package final class ServiceManager: Sendable {
         (statusLines, statusFeed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
+    /// Whether anybody is told anything.
+    package var isListening: Bool { socket != nil }
+
     /// Says that clients can be served, at start and again after every reload, whether it went well or not.
     ///
     /// - Parameter status: One line for `systemctl status`, sent in the same datagram.
