@@ -23,7 +23,7 @@ struct Burst: Sendable {
                     let begun = begin(line, connection)
                     group.addTask {
                         await handle(begun, connection)
-                        await connection.finishHandling()
+                        connection.finishHandling()
                     }
                 case .gone:
                     group.cancelAll()

@@ -15,6 +15,7 @@ final class Connection {
     /// nil only for a connection that is refused by a cap and never handed to a handler.
     let peer: Peer?
     let listener: String
+    let attribution = Attribution()
     let socket: OwnedDescriptor
     var framer: LineFramer
     var outbox = Outbox()

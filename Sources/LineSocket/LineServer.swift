@@ -117,6 +117,11 @@ package actor LineServer {
         stopped = []
     }
 
+    /// Has something done on the server's queue, after what was posted before.
+    nonisolated func post(_ work: @escaping @Sendable (isolated LineServer) -> Void) {
+        executor.queue.async { self.assumeIsolated { work($0) } }
+    }
+
     /// Hands a line to the connection's running burst, or begins one.
     func hand(_ line: Line, to connection: Connection) {
         guard let peer = connection.peer else { return }
@@ -125,7 +130,8 @@ package actor LineServer {
             let (errands, continuation) = AsyncStream.makeStream(of: Burst.Errand.self)
             connection.burst = continuation
             let handle = LineConnection(
-                id: connection.id, peer: peer, listener: connection.listener, server: self)
+                id: connection.id, peer: peer, listener: connection.listener, attribution: connection.attribution,
+                server: self)
             burstsContinuation.yield(Burst(connection: handle, errands: errands))
         }
         connection.burst?.yield(.handle(line))

@@ -10,8 +10,11 @@ struct Identification: Sendable {
 
     func principal(of connection: LineConnection) -> Principal {
         let peer = connection.peer
+        // Once for a connection: libsystemd reads files below /proc for it with some forty system calls, and the pid
+        // is that of the process that connected, whoever writes to the socket now.
+        let unit = connection.attribution.name { systemdUnit(ofProcess: peer.pid) }
         return Principal(
-            uid: peer.uid, gid: peer.gid, groups: peer.groups, pid: peer.pid, unit: systemdUnit(ofProcess: peer.pid),
+            uid: peer.uid, gid: peer.gid, groups: peer.groups, pid: peer.pid, unit: unit,
             socket: connection.listener, isAdmin: policy.isAdmin(uid: peer.uid, socket: connection.listener))
     }
 }
