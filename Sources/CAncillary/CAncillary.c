@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -235,6 +236,8 @@ int ca_syncfs(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
 int ca_lock(int descriptor) { return RETRYING(int, flock(descriptor, LOCK_EX | LOCK_NB)); }
 
 int ca_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0; }
+
+int ca_limit_arenas(int count) { return mallopt(M_ARENA_MAX, count) == 1 ? 0 : -EINVAL; }
 
 const char *ca_error_description(int number) {
     const char *words = strerrordesc_np(number);

@@ -137,6 +137,9 @@ int ca_lock(int descriptor);
 /// Forbids core dumps and ptrace by the same user (PR_SET_DUMPABLE 0).
 int ca_set_undumpable(void);
 
+/// Lets malloc(3) make at most this many arenas; before the process has a second thread.
+int ca_limit_arenas(int count);
+
 /// The words for an errno, from a constant table ("Unknown error" for a number it lacks).
 const char *ca_error_description(int number);
 
