@@ -29,7 +29,8 @@ package struct SystemClock: EngineClock {
     package func elapsed() -> Duration { ContinuousClock.now - origin }
 
     package func sleep(until time: Timestamp) async {
-        // At most a minute at a time: the wall clock may be set meanwhile.
+        // At most a minute at a time: the wall clock may be set meanwhile, and nothing tells a process so without a
+        // timerfd of its own.
         let rest = min(60_000, time.milliseconds - now().milliseconds)
         guard rest > 0 else { return }
         try? await Task.sleep(for: .milliseconds(rest))

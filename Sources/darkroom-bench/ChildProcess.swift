@@ -99,6 +99,7 @@ final class ChildProcess: Sendable {
         kill(pid, SIGTERM)
         for _ in 0..<5_000 {
             if ended != nil { return }
+            // wait4 has no time limit; the signal that would interrupt it belongs to the whole process.
             usleep(1_000)
         }
         kill(pid, SIGKILL)
@@ -117,6 +118,7 @@ final class ChildProcess: Sendable {
             while waitpid(pid, nil, WNOHANG) == 0 {
                 patience -= 1
                 if patience == 0 { kill(pid, SIGKILL) }
+                // As in `end()`.
                 usleep(1_000)
             }
         }

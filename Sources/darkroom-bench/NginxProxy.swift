@@ -88,6 +88,7 @@ extension ChildProcess {
         var failure: any Error = BenchError("no attempt")
         for _ in 0..<600 where ended == nil {
             do { return try attempt() } catch { failure = error }
+            // Neither contender says when it serves: nginx goes into its own background, LiteLLM only logs.
             usleep(100_000)
         }
         throw BenchError("it does not serve: \(failure)\n\((try? ProcFile.text(log)) ?? "")")
