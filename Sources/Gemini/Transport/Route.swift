@@ -5,16 +5,6 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// The kinds of routes, in the words of the configuration and of the catalogue.
-package enum RouteKind: String, Sendable, Hashable, CaseIterable {
-    /// The Gemini Developer API.
-    case native
-    /// The layer of the Developer API that looks like OpenAI's.
-    case openai
-    /// Vertex AI.
-    case vertex
-}
-
 /// A way to one project's models; `shutdown()` must be called before the last copy goes.
 ///
 /// A route does what it is told once; whether to ask again is the caller's decision, and every error says whether that
