@@ -1,16 +1,24 @@
 // What a queued job is told: its place, and when it starts.
+//
+// A reckoning, not a simulation: each thing that bounds the starts says when it allows the n-th, and the last of them
+// counts. Interactive jobs that will come are taken into account for bulk ones, at the rate at which they came.
 
 /// How long upstream takes, by model, as measured.
 struct UpstreamTimes: Sendable {
     private var secondsByModel: [String: Double] = [:]
+    /// Over all models, as long as a slot is usually taken.
+    private(set) var overall: Double?
 
     /// An eighth for the newest, as TCP's smoothed round-trip time (RFC 6298) takes it.
     mutating func measured(_ seconds: Double, model: String) {
         let before = secondsByModel[model] ?? seconds
         secondsByModel[model] = before + (seconds - before) / 8
+        let usual = overall ?? seconds
+        overall = usual + (seconds - usual) / 32
     }
 
     func seconds(model: String) -> Double? { secondsByModel[model] }
+    var hasSeveralModels: Bool { secondsByModel.count > 1 }
 }
 
 /// When a queued job can be expected to start.
@@ -43,11 +51,129 @@ extension Scheduler {
     package func forecast(_ job: Job, usualSeconds: Double, now: Int64) -> Forecast? {
         guard let ticket = tickets[job], let project = projects[ticket.project] else { return nil }
         let ahead = project.ahead(of: ticket)
+        return Forecast(
+            position: ahead + 1,
+            startsInSeconds: seconds(toStart: ahead + 1, ticket, project, usualSeconds: usualSeconds, now: now))
+    }
+
+    /// When a request would start that came now, for whoever asks before asking; 0 when it would at once.
+    package func forecast(of ticket: Ticket<Job>, usualSeconds: Double, now: Int64) -> Forecast {
+        let project = projects[ticket.project] ?? ProjectQueue(slots: 1)
+        let ahead = project.ahead(ofNew: ticket)
+        return Forecast(
+            position: ahead + 1,
+            startsInSeconds: seconds(toStart: ahead + 1, ticket, project, usualSeconds: usualSeconds, now: now))
+    }
+
+    private func seconds(
+        toStart count: Int, _ ticket: Ticket<Job>, _ project: ProjectQueue<Job>, usualSeconds: Double, now: Int64
+    ) -> Double {
         let gate = shutGate(project: ticket.project, model: ticket.model, now: now)
-        let gateSeconds = gate.map { Double($0.until - now) / 1000 } ?? 0
-        let free = max(0, project.slots - project.inFlight)
-        let waves = Double(max(0, ahead + 1 - free)) / Double(max(1, project.slots))
-        let seconds = project.upstream.seconds(model: ticket.model) ?? usualSeconds
-        return Forecast(position: ahead + 1, startsInSeconds: gateSeconds + waves * seconds)
+        let gateSeconds = gate.map { $0.until == Gate.untilOpened ? 0 : Double($0.until - now) / 1000 } ?? 0
+        let limits = windows.bounds(project: ticket.project, ticket: ticket.demand, model: ticket.model, now: now)
+        let upstream = project.upstream
+        let seconds =
+            (upstream.hasSeveralModels ? upstream.overall : upstream.seconds(model: ticket.model)) ?? usualSeconds
+        let slots = Double(max(1, project.slots))
+        let free = Double(max(0, project.slots - project.inFlight))
+        let isBulk = ticket.class == .bulk
+        let others = isBulk ? project.pace.interactivePerSecond(now: now) : 0
+        // A bulk job in so many interactive ones starts whatever comes.
+        let leastShare = 1 / Double(bounds.interactiveRun + 1)
+
+        func burst(_ count: Double) -> Double {
+            var slowest = max(0, count - free) / slots * seconds
+            for limit in limits.rolling {
+                let amount = limit.amount(project.pace, ticket.demand)
+                slowest = max(slowest, limit.seconds(toTake: count * amount))
+            }
+            guard others > 0, slowest > 0 else { return slowest }
+            let rate = count / slowest
+            return count / max(rate - others, rate * leastShare)
+        }
+        guard let day = limits.day else { return gateSeconds + burst(Double(count)) }
+        return gateSeconds + day.seconds(toStart: Double(count), isBulk: isBulk, burst: burst)
+    }
+}
+
+/// What a rolling window allows, seen from now.
+struct RollingBound: Sendable {
+    let kind: WindowKind
+    let limit: Double
+    let taken: Double
+    let seconds: Double
+
+    func amount(_ pace: Pace, _ own: Demand) -> Double {
+        switch kind {
+        case .inputTokensPerMinute: pace.inputTokens > 0 ? pace.inputTokens : Double(own.inputTokens)
+        case .spendPer10Minutes: pace.holdMicros > 0 ? pace.holdMicros : Double(own.holdMicros)
+        case .imagesPerMinute: Double(own.images)
+        case .requestsPerMinute, .requestsPerDay, .spendPerDay, .spendPerMonth: 1
+        }
+    }
+
+    /// Half of it goes at once, the rest at its rate.
+    func seconds(toTake amount: Double) -> Double { max(0, amount - max(0, limit / 2 - taken)) / limit * seconds }
+}
+
+/// What a day allows, this one and the next ones.
+struct DayBound: Sendable {
+    let limit: Double
+    let used: Double
+    /// What bulk leaves now.
+    let reserve: Double
+    let interactivePerDay: Double
+    let secondsLeft: Double
+
+    func seconds(toStart count: Double, isBulk: Bool, burst: (Double) -> Double) -> Double {
+        let others = isBulk ? interactivePerDay : 0
+        let freshReserve = isBulk ? min(limit / 2, max(others * 1.25, limit / 8)) : 0
+        // Of what bulk may take the first half goes at once, the rest is spread over the day.
+        let early = (limit - freshReserve) / (isBulk ? 2 : 1)
+        let atOnce = max(0, limit - used - (isBulk ? reserve + early : 0))
+        let today = max(atOnce, limit - used - others * secondsLeft / 86_400)
+        if count <= atOnce {
+            let time = burst(count)
+            if time <= secondsLeft { return time }
+        } else if count <= today {
+            return max(burst(count), secondsLeft * (count - atOnce) / max(1, today - atOnce))
+        }
+        let most = burst(1000)
+        let inADay = min(max(1, limit - others), most > 0 ? 1000 / most * 86_400 : .infinity)
+        let rest = max(1, count - min(today, max(0, secondsLeft * (most > 0 ? 1000 / most : .infinity))))
+        let days = ((rest - 1) / inADay).rounded(.down)
+        let last = rest - days * inADay
+        let within = last <= early ? burst(last) : max(burst(last), 86_400 * (last - early) / max(1, inADay - early))
+        return secondsLeft + days * 86_400 + within
+    }
+}
+
+extension Windows {
+    func bounds(
+        project name: String, ticket: Demand, model: String, now: Int64
+    ) -> (rolling: [RollingBound], day: DayBound?) {
+        guard let project = projects[name] else { return ([], nil) }
+        var rolling: [RollingBound] = []
+        var day: DayBound?
+        var calendar = pacific
+        let counts = project.models[model]?.windows ?? [:]
+        for kind in WindowKind.allCases {
+            guard var window = kind.isSpend ? project.spend[kind] : counts[kind], let limit = window.limit(now: now)
+            else { continue }
+            window.advance(now: now, &calendar)
+            if let length = kind.rollingLength {
+                rolling.append(
+                    RollingBound(
+                        kind: kind, limit: Double(limit), taken: Double(window.used + window.held),
+                        seconds: Double(length + spread) / 1000))
+            } else if kind == .requestsPerDay {
+                let end = window.period(now: now, &calendar).upperBound
+                day = DayBound(
+                    limit: Double(limit), used: Double(window.used),
+                    reserve: Double(window.reserve(limit: limit, now: now, until: end)),
+                    interactivePerDay: window.interactivePerDay(now: now), secondsLeft: Double(end - now) / 1000)
+            }
+        }
+        return (rolling, day)
     }
 }

@@ -1,4 +1,7 @@
 // Gates: what holds jobs back although a slot is free, until a known time.
+//
+// A gate that a refusal has shut does not let everybody through when its time has come: one goes first, and the others
+// when that one was not refused.
 
 /// What a gate stands before: a whole project, or one model of it.
 package struct GateKey: Sendable, Hashable {
@@ -14,38 +17,140 @@ package struct GateKey: Sendable, Hashable {
 
 /// A gate that is shut until a time.
 package struct Gate: Sendable, Equatable {
+    /// The `until` of a gate that opens only when somebody opens it.
+    package static let untilOpened = Int64.max
+
     /// Milliseconds since 1970.
     package var until: Int64
     /// Why, in the words of the one that shut it.
     package var reason: String
+    /// That one request goes first when the time has come.
+    package var isProbed: Bool
+    /// How long after its start a probe that was not refused counts as let in; nil: it must have ended well.
+    package var patience: Int64?
+    /// That `until` is a time of the calendar, which a clock that was set does not move.
+    package var isOfCalendar: Bool
 
-    package init(until: Int64, reason: String) {
+    package init(
+        until: Int64, reason: String, isProbed: Bool = false, patience: Int64? = nil, isOfCalendar: Bool = false
+    ) {
         self.until = until
         self.reason = reason
+        self.isProbed = isProbed
+        self.patience = patience
+        self.isOfCalendar = isOfCalendar
+    }
+}
+
+/// All gates of all projects, and who probes them.
+struct Gates<Job: Hashable & Sendable>: Sendable {
+    struct Probe: Sendable {
+        let job: Job
+        let startedAt: Int64
+    }
+
+    /// What is assumed of a probe that must end first, for forecasts.
+    static var usualProbe: Int64 { 30_000 }
+
+    var shut: [GateKey: Gate] = [:]
+    private var probes: [GateKey: Probe] = [:]
+    var paused: Set<String> = []
+
+    mutating func shut(_ key: GateKey, _ gate: Gate) {
+        // Whoever probed it has been answered by this.
+        probes[key] = nil
+        if let standing = shut[key], standing.until >= gate.until { return }
+        shut[key] = gate
+    }
+
+    mutating func open(_ key: GateKey) {
+        shut[key] = nil
+        probes[key] = nil
+    }
+
+    /// The gate before this model that opens last.
+    func standing(project: String, model: String, now: Int64) -> Gate? {
+        if paused.contains(project) { return Gate(until: Gate.untilOpened, reason: "paused") }
+        guard !shut.isEmpty else { return nil }
+        let all = standing(GateKey(project: project, model: nil), now: now)
+        let one = standing(GateKey(project: project, model: model), now: now)
+        guard let all, let one else { return all ?? one }
+        return all.until > one.until ? all : one
+    }
+
+    /// A gate as it is for those who are not its probe.
+    func standing(_ key: GateKey, now: Int64) -> Gate? {
+        guard var gate = shut[key] else { return nil }
+        if gate.until > now { return gate }
+        guard let probe = probes[key] else { return nil }
+        gate.until = max(now + 1, probe.startedAt + (gate.patience ?? Self.usualProbe))
+        if let patience = gate.patience, probe.startedAt + patience <= now { return nil }
+        return gate
+    }
+
+    /// Takes note that a job passes: it probes what has just opened.
+    mutating func passed(_ job: Job, project: String, model: String, now: Int64) {
+        guard !shut.isEmpty else { return }
+        for key in [GateKey(project: project, model: nil), GateKey(project: project, model: model)] {
+            guard let gate = shut[key], gate.until <= now else { continue }
+            if gate.isProbed, probes[key] == nil {
+                probes[key] = Probe(job: job, startedAt: now)
+            } else {
+                open(key)
+            }
+        }
+    }
+
+    /// Opens what a job has probed, or leaves it to another probe when this one has shown nothing.
+    mutating func ended(_ job: Job, project: String, model: String, isAnswered: Bool) {
+        guard !probes.isEmpty else { return }
+        for key in [GateKey(project: project, model: nil), GateKey(project: project, model: model)] {
+            guard probes[key]?.job == job else { continue }
+            if isAnswered { open(key) } else { probes[key] = nil }
+        }
+    }
+
+    /// When the next one opens, that of a probe's patience included.
+    func nextOpening(now: Int64) -> Int64? {
+        shut.compactMap { key, gate -> Int64? in
+            if gate.until > now { return gate.until == Gate.untilOpened ? nil : gate.until }
+            guard let probe = probes[key], let patience = gate.patience else { return nil }
+            let time = probe.startedAt + patience
+            return time > now ? time : nil
+        }.min()
+    }
+
+    /// Forgets gates that hold nobody back.
+    mutating func forgetOpened(now: Int64) {
+        shut = shut.filter { $0.value.until > now || $0.value.isProbed }
+    }
+
+    mutating func shift(by step: Int64) {
+        for (key, gate) in shut where gate.until != Gate.untilOpened && !gate.isOfCalendar {
+            shut[key]?.until = gate.until + step
+        }
+        probes = probes.mapValues { Probe(job: $0.job, startedAt: $0.startedAt + step) }
     }
 }
 
 extension Scheduler {
     /// Shuts a gate; one that is shut for longer stays as it is.
-    package mutating func shut(_ key: GateKey, _ gate: Gate) {
-        if let standing = gates[key], standing.until >= gate.until { return }
-        gates[key] = gate
-    }
+    package mutating func shut(_ key: GateKey, _ gate: Gate) { gates.shut(key, gate) }
 
-    package mutating func open(_ key: GateKey) { gates[key] = nil }
+    package mutating func open(_ key: GateKey) { gates.open(key) }
 
-    /// The gate that holds this model back, the one that opens last if there are two.
+    /// The gate that holds this model back, the one that opens last if there are two; a paused project is one too.
     package func shutGate(project: String, model: String, now: Int64) -> Gate? {
-        let both = [gates[GateKey(project: project, model: nil)], gates[GateKey(project: project, model: model)]]
-        return both.compactMap { $0 }.filter { $0.until > now }.max { $0.until < $1.until }
+        gates.standing(project: project, model: model, now: now)
     }
 
-    package func isShut(_ key: GateKey, now: Int64) -> Bool { gates[key].map { $0.until > now } ?? false }
+    package func isShut(_ key: GateKey, now: Int64) -> Bool { gates.standing(key, now: now) != nil }
 
-    /// When the next gate opens, so that somebody may ask again; opened gates are forgotten.
+    /// When the next gate or window opens, so that somebody may ask again.
     package mutating func nextOpening(now: Int64) -> Int64? {
-        gates = gates.filter { $0.value.until > now }
-        return gates.values.map(\.until).min()
+        gates.forgetOpened(now: now)
+        let windows = windowsOpenAt.flatMap { $0 > now ? $0 : nil }
+        return [gates.nextOpening(now: now), windows].compactMap { $0 }.min()
     }
 
     /// Every unstarted job that a gate holds back.
@@ -54,4 +159,11 @@ extension Scheduler {
             .filter { $0.project == key.project && (key.model == nil || $0.model == key.model) }
             .map(\.job)
     }
+
+    /// Stops starting jobs of a project; they are still taken in and wait.
+    package mutating func pause(project: String) { gates.paused.insert(project) }
+
+    package mutating func resume(project: String) { gates.paused.remove(project) }
+
+    package func isPaused(project: String) -> Bool { gates.paused.contains(project) }
 }

@@ -16,14 +16,16 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     /// Arrivals at the end of a line count up from 1, at its head down from -1: a lower one came first.
     private var lastArrival = 0
     private var lastReturn = 0
-    private var interactive = Ring<Job>()
-    private var bulk = Ring<Job>()
+    private(set) var interactive = Ring<Job>()
+    private(set) var bulk = Ring<Job>()
     var upstream = UpstreamTimes()
+    var pace = Pace()
 
     init(slots: Int) { self.slots = slots }
 
     var hasFreeSlot: Bool { inFlight < slots }
     var lined: Int { interactive.count + bulk.count }
+    var hasBulk: Bool { bulk.count > 0 }
 
     var entryCount: Int { interactive.entryCount + bulk.entryCount }
 
@@ -69,18 +71,39 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     }
 }
 
-/// The lines of one priority class; principals take turns.
+extension ProjectQueue {
+    /// How many would start before one that came now.
+    func ahead(ofNew ticket: Ticket<Job>) -> Int {
+        guard !hasFreeSlot || lined > 0 else { return 0 }
+        switch ticket.class {
+        case .interactive: return interactive.ahead(ofNew: ticket)
+        case .bulk: return bulk.ahead(ofNew: ticket) + interactive.count
+        }
+    }
+}
+
+/// The lines of one priority class; principals take turns, the one first whose last start is the longest ago.
+///
+/// So one that comes with a job now and then does not wait behind one that has a queue; each of the others overtakes a
+/// waiting principal once at most.
 struct Ring<Job: Hashable & Sendable>: Sendable {
     private(set) var count = 0
     private var turn: [UInt32] = []
     private var principals: [UInt32: [String: Line<Job>]] = [:]
+    /// The number of each principal's last start; one is added for each.
+    private var lastStart: [UInt32: Int] = [:]
+    private var starts = 0
+
+    /// Principals whose last start is remembered without a queue; for more, the earlier half is forgotten.
+    private static var rememberedCount: Int { 4096 }
 
     var entryCount: Int { principals.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.entryCount } } }
 
     mutating func append(_ ticket: Ticket<Job>, _ arrival: Int) {
         if principals[ticket.principal] == nil {
             principals[ticket.principal] = [:]
-            turn.append(ticket.principal)
+            let own = lastStart[ticket.principal] ?? 0
+            turn.insert(ticket.principal, at: turn.firstIndex { lastStart[$0] ?? 0 > own } ?? turn.count)
         }
         principals[ticket.principal, default: [:]][ticket.model, default: Line()].append(
             Line.Entry(job: ticket.job, arrival: arrival))
@@ -93,10 +116,19 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
             guard let job = principals[principal]?[model]?.popFirst() else { continue }
             count -= 1
             turn.remove(at: place)
+            noteStart(of: principal)
             if dropEmptyLines(of: principal) { turn.append(principal) }
             return job
         }
         return nil
+    }
+
+    private mutating func noteStart(of principal: UInt32) {
+        starts += 1
+        lastStart[principal] = starts
+        guard lastStart.count > Self.rememberedCount + principals.count else { return }
+        let newest = starts - Self.rememberedCount / 2
+        lastStart = lastStart.filter { $0.value > newest || principals[$0.key] != nil }
     }
 
     mutating func forget(_ ticket: Ticket<Job>, isLined: (Line<Job>.Entry) -> Bool) {
@@ -122,6 +154,14 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
             ahead += principal == ticket.principal ? own : min(count, own + 1)
         }
         return ahead
+    }
+
+    func ahead(ofNew ticket: Ticket<Job>) -> Int {
+        let own = principals[ticket.principal]?.values.reduce(0) { $0 + $1.count } ?? 0
+        return principals.reduce(0) { ahead, other in
+            let count = other.value.values.reduce(0) { $0 + $1.count }
+            return ahead + (other.key == ticket.principal ? own : min(count, own + 1))
+        }
     }
 
     /// The model whose head is open, the first come first; heads of withdrawn jobs are cleared on the way.

@@ -1,7 +1,10 @@
-// Who goes next: bounded queues, fairness between principals, interactive before bulk, slots and gates.
+// Who goes next: bounded queues, fairness between principals, interactive before bulk, slots, gates and windows.
 //
 // Pure. Times are milliseconds since 1970 that the caller passes in, so that a week can be simulated in a second.
-// No operation is linear in the number of queued jobs but the one that asks for all jobs behind a gate.
+// No operation is linear in the number of queued jobs but the one that asks for all jobs behind a gate, and that on the
+// clock having been set.
+//
+// A started job is told of once more, with `finish`; its slot is given back with `release` by those who count nothing.
 
 /// Decides which job starts next; holds every job that has not started, and counts those that have.
 package struct Scheduler<Job: Hashable & Sendable>: Sendable {
@@ -25,13 +28,27 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     var projects: [String: ProjectQueue<Job>] = [:]
     var tickets: [Job: Ticket<Job>] = [:]
     var seatsTaken: [UInt32: Int] = [:]
-    var gates: [GateKey: Gate] = [:]
+    var gates = Gates<Job>()
+    var strikes: [GateKey: Strikes] = [:]
+    var deadlines = DeadlineQueue<Job>()
+    /// Limits and what was used of them.
+    package var windows: Windows
+    /// What the jobs under way have taken of the windows.
+    var charges: [Job: Charge] = [:]
+    /// The earliest opening of a window that `next` has found shut.
+    var windowsOpenAt: Int64?
+    /// Queued jobs that another project may serve.
+    var overflowing = 0
+    /// Queued jobs that no waiting helps.
+    var hopeless: [Job: WindowKind] = [:]
 
     /// - Parameters:
     ///   - bounds: How much may be queued.
     ///   - slots: How many jobs of each project may be under way at once, by project name.
-    package init(bounds: Bounds, slots: [String: Int]) {
+    ///   - windows: The limits; without, nothing but slots and gates holds a job back.
+    package init(bounds: Bounds, slots: [String: Int], windows: Windows = Windows()) {
         self.bounds = bounds
+        self.windows = windows
         for (name, count) in slots { projects[name] = ProjectQueue(slots: count) }
     }
 
@@ -48,52 +65,15 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     package func inFlightCount(project: String) -> Int { projects[project]?.inFlight ?? 0 }
 }
 
-/// A job on its way to a slot.
-package struct Ticket<Job: Hashable & Sendable>: Sendable {
-    package enum Class: Sendable, CaseIterable { case interactive, bulk }
-
-    package var job: Job
-    /// The uid that shares of the queue are reckoned by.
-    package var principal: UInt32
-    package var project: String
-    /// As sent: what upstream counts.
-    package var model: String
-    package var `class`: Class
-    /// Its place among all of its project that ever stood in line; nil until it does.
-    var arrival: Int?
-
-    package init(job: Job, principal: UInt32, project: String, model: String, `class`: Class) {
-        self.job = job
-        self.principal = principal
-        self.project = project
-        self.model = model
-        self.class = `class`
-    }
-}
-
-/// What a new job is told.
-package enum Admission: Sendable, Equatable {
-    /// It has a slot already: nobody was ahead and no gate was shut.
-    case start
-    /// It has a seat; `enqueue` puts it in line once it is durable.
-    case queue
-    case refused(Full)
-
-    package enum Full: Sendable, Equatable {
-        /// The principal has as many unstarted jobs as one may have.
-        case principal
-        case total
-    }
-}
-
 extension Scheduler {
-    /// Gives a job a slot or a seat; the caller gives it back with `withdraw` when the job could not be made durable.
+    /// Gives a job a slot or a seat; the caller gives it back with `withdraw` when the job could not be made durable,
+    /// or with `finish` and `unsent` when it had a slot.
     package mutating func admit(_ ticket: Ticket<Job>, mayStart: Bool, now: Int64) -> Admission {
         let seats = seatsTaken[ticket.principal, default: 0]
         if mayStart, let project = projects[ticket.project], project.hasFreeSlot, project.lined == 0,
-            shutGate(project: ticket.project, model: ticket.model, now: now) == nil
+            obstacle(to: ticket, now: now) == nil
         {
-            projects[ticket.project]?.inFlight += 1
+            start(ticket, now: now)
             return .start
         }
         guard tickets.count < bounds.total else { return .refused(.total) }
@@ -108,9 +88,13 @@ extension Scheduler {
         guard tickets[ticket.job] == nil else { return }
         var ticket = ticket
         ticket.arrival = nil
+        ticket.project = ticket.home
+        ticket.lender = nil
         tickets[ticket.job] = ticket
         seatsTaken[ticket.principal, default: 0] += 1
         projects[ticket.project, default: ProjectQueue(slots: 1)].seated += 1
+        if !ticket.overflow.isEmpty { overflowing += 1 }
+        if let deadline = ticket.deadline { setDeadline(deadline, of: ticket.job) }
     }
 
     /// Puts a seated job in line, if it is not there; one that comes back from a refusal goes before its principal's
@@ -119,25 +103,6 @@ extension Scheduler {
         guard var ticket = tickets[job], ticket.arrival == nil else { return }
         projects[ticket.project]?.append(&ticket, first: first)
         tickets[job] = ticket
-    }
-
-    /// Takes the next job and its slot, or nothing: no job, no free slot, or only shut gates.
-    package mutating func next(now: Int64) -> Ticket<Job>? {
-        for name in projects.keys.sorted() {
-            guard var project = projects.removeValue(forKey: name) else { continue }
-            defer { projects[name] = project }
-            guard project.hasFreeSlot, project.lined > 0 else { continue }
-            let taken = project.take(interactiveRun: bounds.interactiveRun) { entry, model in
-                guard tickets[entry.job]?.arrival == entry.arrival else { return .gone }
-                return shutGate(project: name, model: model, now: now) == nil ? .open : .shut
-            }
-            guard let job = taken, let ticket = tickets[job] else { continue }
-            leave(ticket)
-            project.seated -= 1
-            project.inFlight += 1
-            return ticket
-        }
-        return nil
     }
 
     /// Takes an unstarted job out, wherever it stands; false when it was not there.
@@ -151,7 +116,50 @@ extension Scheduler {
         return true
     }
 
-    /// Gives back the slot of a job of this project.
+    /// What would keep this job from starting now, slots and the queue aside; its own project alone is looked at.
+    package mutating func obstacle(to ticket: Ticket<Job>, now: Int64) -> Obstacle? {
+        obstacle(to: ticket, in: ticket.project, now: now)
+    }
+
+    mutating func obstacle(to ticket: Ticket<Job>, in project: String, now: Int64) -> Obstacle? {
+        if let gate = gates.standing(project: project, model: ticket.model, now: now) { return .gate(gate) }
+        return windows.obstacle(
+            ticket.demand, project: project, model: ticket.model, isBulk: ticket.class == .bulk, now: now
+        ).map(Obstacle.window)
+    }
+
+    /// Gives a job that is no longer queued a slot of `ticket.project`, and counts it.
+    mutating func start(_ ticket: Ticket<Job>, now: Int64) {
+        let isBulk = ticket.class == .bulk
+        projects[ticket.project]?.inFlight += 1
+        projects[ticket.project]?.pace.started(ticket.demand, isBulk: isBulk, now: now)
+        gates.passed(ticket.job, project: ticket.project, model: ticket.model, now: now)
+        charges[ticket.job] = windows.charge(
+            ticket.demand, project: ticket.project, model: ticket.model, isBulk: isBulk, now: now)
+    }
+
+    /// Takes a started job back: its slot, its share of the windows, and what its ending says about gates.
+    ///
+    /// A refused job is given to `refused` first, so that nobody runs into the same refusal.
+    package mutating func finish(_ ticket: Ticket<Job>, _ ending: Ending, now: Int64) {
+        projects[ticket.project]?.inFlight -= 1
+        var isAnswered = false
+        if case .answered = ending {
+            isAnswered = true
+            strikes[GateKey(project: ticket.project, model: ticket.model)] = nil
+        }
+        gates.ended(ticket.job, project: ticket.project, model: ticket.model, isAnswered: isAnswered)
+        guard let charge = charges.removeValue(forKey: ticket.job) else { return }
+        switch ending {
+        case .answered(let cost): windows.settle(charge, project: ticket.project, costMicros: cost, now: now)
+        case .refused: windows.settle(charge, project: ticket.project, costMicros: 0, now: now)
+        case .unsent: windows.takeBack(charge, project: ticket.project, now: now)
+        case .unknown:
+            windows.settle(charge, project: ticket.project, costMicros: charge.demand.holdMicros, now: now)
+        }
+    }
+
+    /// Gives back the slot of a job of this project, of which nothing was counted.
     package mutating func release(project: String) {
         projects[project]?.inFlight -= 1
     }
@@ -161,8 +169,26 @@ extension Scheduler {
         projects[project, default: ProjectQueue(slots: count)].slots = count
     }
 
-    private mutating func leave(_ ticket: Ticket<Job>) {
+    /// Moves what is remembered by elapsed time, when the wall clock was set by this many milliseconds.
+    ///
+    /// Rolling windows, waits and deadlines last as long as they would have; days begin when the new clock says so.
+    package mutating func clockWasSet(by step: Int64) {
+        windows.clockWasSet(by: step)
+        gates.shift(by: step)
+        windowsOpenAt = windowsOpenAt.map { $0 + step }
+        for name in projects.keys { projects[name]?.pace.shift(by: step) }
+        for key in strikes.keys where strikes[key]?.bareSince != .min { strikes[key]?.bareSince += step }
+        for (job, ticket) in tickets { tickets[job]?.deadline = ticket.deadline.map { $0 + step } }
+        deadlines.shift(by: step)
+        for (job, charge) in charges {
+            for place in charge.counted.indices { charges[job]?.counted[place].bucket += step }
+        }
+    }
+
+    mutating func leave(_ ticket: Ticket<Job>) {
         tickets[ticket.job] = nil
+        hopeless[ticket.job] = nil
+        if !ticket.overflow.isEmpty { overflowing -= 1 }
         let seats = seatsTaken[ticket.principal, default: 1] - 1
         seatsTaken[ticket.principal] = seats > 0 ? seats : nil
     }
