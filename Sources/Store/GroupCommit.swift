@@ -44,14 +44,7 @@ final class GroupCommit: Sendable {
             let slot = ValueSlot<Value>()
             enqueue(
                 Entry(
-                    run: { database in
-                        do {
-                            slot.set(.success(try body(database)))
-                        } catch {
-                            slot.set(.failure(StoreError(error)))
-                            throw error
-                        }
-                    },
+                    run: { database in slot.set(.success(try body(database))) },
                     committed: { failure in continuation.resume(returning: failure.map { .failure($0) } ?? slot.value) }
                 ))
         }
@@ -80,8 +73,10 @@ final class GroupCommit: Sendable {
         }
     }
 
-    /// Commits a group; when SQLite undid all of it, each member by itself, so that one that does not fit or meets a
-    /// bad page spoils nobody else's.
+    /// Commits a group; when one of its members failed, each by itself, so that it spoils nobody else's.
+    ///
+    /// A savepoint for each member would keep the others without running them again, but failures are rare, and SQLite
+    /// copies every page that a savepoint may have to bring back, in time into a file of their own.
     private func settle(_ group: [Entry]) {
         let failure = commit(group)
         guard failure != nil, group.count > 1 else {
@@ -96,7 +91,7 @@ final class GroupCommit: Sendable {
         do {
             try pool.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {
-                    for entry in group { try run(entry, in: database) }
+                    for entry in group { try entry.run(database) }
                     return .commit
                 }
             }
@@ -105,18 +100,6 @@ final class GroupCommit: Sendable {
         } catch {
             return StoreError(error)
         }
-    }
-
-    private func run(_ entry: Entry, in database: Database) throws {
-        try database.cachedStatement(sql: "SAVEPOINT one").execute()
-        do {
-            try entry.run(database)
-        } catch {
-            // A full disk makes SQLite roll the whole transaction back by itself; then nobody's part is left.
-            guard database.isInsideTransaction else { throw error }
-            try database.cachedStatement(sql: "ROLLBACK TO one").execute()
-        }
-        try database.cachedStatement(sql: "RELEASE one").execute()
     }
 }
 

@@ -61,8 +61,10 @@ package final class Store: Sendable {
         configuration.busyMode = .timeout(5)
         configuration.maximumReaderCount = 4
         configuration.prepareDatabase { database in
-            // 4 MiB of log between checkpoints; a mapped file would turn a disk error into SIGBUS.
-            try database.execute(sql: "PRAGMA wal_autocheckpoint = 1024; PRAGMA mmap_size = 0")
+            // 4 MiB of log between checkpoints; a mapped file would turn a disk error into SIGBUS; and nothing of a
+            // request belongs into a temporary file outside the state directory.
+            try database.execute(
+                sql: "PRAGMA wal_autocheckpoint = 1024; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY")
         }
         return configuration
     }
