@@ -7,10 +7,12 @@ struct StateDirectory: Sendable {
     let path: String
     private let lock: OpenFile
 
-    var database: String { path + "/darkroom.sqlite" }
+    var database: String { Self.database(in: path) }
     var artifacts: String { path + "/artifacts" }
     var inputs: String { path + "/inputs" }
     var temporary: String { path + "/temporary" }
+
+    static func database(in path: String) -> String { path + "/darkroom.sqlite" }
 
     /// Makes what is missing and takes the lock.
     ///

@@ -19,8 +19,8 @@ struct Darkroomd: AsyncParsableCommand {
 
               darkroomd --socket /tmp/darkroom.sock --state ~/.local/state/darkroom --credentials DIR
 
-            where DIR holds the file gemini-api-key. Exit statuses: 0 stopped as asked, 64 wrong use, 74 a socket or the \
-            state cannot be used, 75 another daemon has them, 78 the configuration is wrong.
+            where DIR holds the file gemini-api-key. Exit statuses: 0 stopped as asked, 64 wrong use, 65 the audit chain \
+            is broken, 74 a socket or the state cannot be used, 75 another daemon has them, 78 the configuration is wrong.
             """,
         version: "darkroomd \(Release.version) (protocol \(Hello.protocolVersion))")
 
@@ -48,10 +48,22 @@ struct Darkroomd: AsyncParsableCommand {
     @Flag(help: "Check the configuration, say what is wrong, and end.")
     var checkConfig = false
 
+    @Flag(help: "Recompute the audit chain of the state directory, say whether it is whole, and end.")
+    var verifyAudit = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Copy the database of the state directory to this file, and end; a daemon may run meanwhile. The images are files of their own below artifacts: copy them after it.",
+            valueName: "file"))
+    var backup: String?
+
     @Flag(name: .customLong("no-fsync"), help: .hidden)
     var noFsync = false
 
     func validate() throws {
+        guard [checkConfig, verifyAudit, backup != nil].count(where: { $0 }) <= 1 else {
+            throw ValidationError("--check-config, --verify-audit and --backup are different things to do")
+        }
         guard UInt32(socketMode, radix: 8).map({ $0 <= 0o777 }) == true else {
             throw ValidationError("--socket-mode takes an octal mode from 0000 to 0777, like 0660")
         }
@@ -64,6 +76,8 @@ struct Darkroomd: AsyncParsableCommand {
         LoggingSystem.bootstrap { destination.makeHandler(label: $0) }
         let logger = Logger(label: "darkroomd")
         do throws(StartFailure) {
+            if verifyAudit { return try Maintenance.verifyAudit(of: try Startup.statePath(self, environment)) }
+            if let backup { return try Maintenance.backUp(try Startup.statePath(self, environment), to: backup) }
             let settings = try Settings(reading: self)
             if checkConfig { return settings.printCautions() }
             try ProcessHygiene.requireHostIdentities(environment, logger)
@@ -93,6 +107,7 @@ struct StartFailure: Error {
     var message: String
 
     /// sysexits.h, as far as the daemon uses it.
+    static let badData: Int32 = 65
     static let ioError: Int32 = 74
     static let temporary: Int32 = 75
     static let badConfiguration: Int32 = 78
