@@ -14,7 +14,7 @@ struct ExitStatus: Sendable, Equatable {
 
     static let success = ExitStatus(number: 0, meaning: "done", kinds: [])
     static let other = ExitStatus(
-        number: 1, meaning: "an error that this version does not know; audit verify: the chain is broken", kinds: [])
+        number: 1, meaning: "an error that this version does not know; audit verify: broken", kinds: [])
     static let unverified = ExitStatus(number: 2, meaning: "audit verify: the chain could not be read", kinds: [])
     static let usage = ExitStatus(number: 64, meaning: "wrong use of the command", kinds: [])
     static let request = ExitStatus(
