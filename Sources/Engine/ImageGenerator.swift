@@ -141,11 +141,13 @@ package struct CallAnswer: Sendable {
     /// has no conversations.
     package var turn: [UInt8]?
     package var grounding: GroundingResult?
+    /// What upstream said besides, of the model's end for one.
+    package var remarks: [Warning]
 
     package init(
         images: [AnswerImage], text: String? = nil, finishReason: String? = nil, modelAnswered: String? = nil,
         usage: Usage? = nil, costMicros: Int64? = nil, httpStatus: Int? = nil, turn: [UInt8]? = nil,
-        grounding: GroundingResult? = nil
+        grounding: GroundingResult? = nil, remarks: [Warning] = []
     ) {
         self.images = images
         self.text = text
@@ -156,6 +158,7 @@ package struct CallAnswer: Sendable {
         self.httpStatus = httpStatus
         self.turn = turn
         self.grounding = grounding
+        self.remarks = remarks
     }
 }
 

@@ -126,7 +126,7 @@ struct Comparison {
             warnings.append(Warning(.modelDiffers, "upstream answered with \(answered), not \(plan.model.sent)"))
         }
         if answer.images.count > 1 { warnings.append(Warning(.extraImages, extraText)) }
-        return warnings
+        return warnings + answer.remarks
     }
 
     /// The end of a request that wanted exactly what it asked for; nil when that came.

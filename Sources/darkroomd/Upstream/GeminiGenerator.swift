@@ -61,9 +61,8 @@ struct GeminiGenerator: ImageGenerator {
         let price = try price(params, material, replay, model)
         guard let size = model.size(named: params.imageSize) else { throw .unpriced }
         guard route != nil else { throw key.missing() }
-        let pixels =
-            replay.decidesRatio(params, material)
-            ? nil : model.expectedPixels(aspectRatio: params.aspectRatio, imageSize: params.imageSize)
+        let pixels = model.expectedPixels(
+            aspectRatio: params.aspectRatio ?? replay.ratio(material.inputs, of: model), imageSize: params.imageSize)
         return CallPlan(
             project: project.name, route: project.route.rawValue,
             model: JobModel(asked: choice.asked, sent: choice.sent),
@@ -134,7 +133,8 @@ struct GeminiGenerator: ImageGenerator {
         return CallAnswer(
             images: images, text: answer.text.isEmpty ? nil : answer.text, finishReason: answer.finishReason,
             modelAnswered: answer.modelVersion, usage: answer.usage.map(Wire.Usage.init), costMicros: cost,
-            turn: answer.content, grounding: answer.findings.map(Wire.GroundingResult.init))
+            turn: answer.content, grounding: answer.findings.map(Wire.GroundingResult.init),
+            remarks: answer.remarks.map { Warning(Warning.Code(rawValue: $0.code), $0.message) })
     }
 
     private func outcome(of error: GeminiError) -> CallOutcome {

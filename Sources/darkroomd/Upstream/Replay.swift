@@ -1,7 +1,6 @@
 // What of a conversation is sent again. Google wants the model's turns verbatim, their signatures included, and these
 // are bound to the model that made them: another model starts afresh from the last image, given as a plain input.
 
-import Engine
 import Gemini
 import Store
 import Wire
@@ -44,9 +43,18 @@ struct Replay: Sendable {
     /// Input images of the newest turn.
     func inputCount(_ inputs: [KeptInput]) -> Int { inputs.count + (isFreshStart && lead != nil ? 1 : 0) }
 
-    /// That the model takes the ratio from a picture that it is given, since none was asked for.
-    func decidesRatio(_ params: GenerateImage.Params, _ material: Material) -> Bool {
-        params.aspectRatio == nil && (!material.inputs.isEmpty || !material.history.isEmpty)
+    /// The ratio that the model takes from the picture that it goes on from, where none is asked for.
+    func ratio(_ inputs: [KeptInput], of model: Model) -> String? {
+        let made = turns.last?.images.last { $0.kind == .final } ?? lead
+        let sides = made.map { ($0.entry.width, $0.entry.height) } ?? inputs.first.map { ($0.width, $0.height) }
+        guard let (width, height) = sides, width > 0, height > 0 else { return nil }
+        func distance(_ ratio: String) -> Double {
+            let parts = ratio.split(separator: ":").compactMap { Double($0) }
+            guard parts.count == 2 else { return .infinity }
+            let factor = parts[0] / parts[1] * Double(height) / Double(width)
+            return max(factor, 1 / factor)
+        }
+        return model.aspectRatios.min { distance($0) < distance($1) }
     }
 
     func warnings(model: String) -> [Warning] {
