@@ -152,7 +152,8 @@ struct CountTests {
                     }, from: alice)
             }
             #expect(error?.kind == .overBudget && error?.path == "maxCostUSD")
-            #expect(try await bench.engine.list(ListJobs.Params(), for: admin).jobs == [])
+            let jobs = try await bench.engine.list(ListJobs.Params(), for: admin).jobs
+            #expect(jobs == [])
         }
     }
 }
