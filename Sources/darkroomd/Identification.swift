@@ -10,7 +10,7 @@ struct Identification: Sendable {
 
     func principal(of connection: LineConnection) -> Principal {
         let peer = connection.peer
-        // Once for a connection: libsystemd reads files below /proc for it with some forty system calls, and the pid
+        // Once for a connection: libsystemd reads files below /proc for it with some thirty system calls, and the pid
         // is that of the process that connected, whoever writes to the socket now.
         let unit = connection.attribution.name { systemdUnit(ofProcess: peer.pid) }
         return Principal(
