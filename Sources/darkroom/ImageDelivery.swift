@@ -23,6 +23,10 @@ struct ImageDelivery {
     func deliver(_ received: Received<JobResult>) throws {
         let result = received.result
         for warning in result.warnings { Conversation.warn(warning.message) }
+        if result.reused {
+            let saved = result.cost?.wouldHaveUSD.map { "; it would have cost \(Quantity.dollars($0))" }
+            Conversation.say("the same request was answered before and is not paid for again" + (saved ?? ""))
+        }
         let paths = try write(result.images, received.files, base: "\(result.job)")
         if isJSON {
             Conversation.answer(json: try JSONAnswer.withPaths(paths, in: received.line))

@@ -29,6 +29,7 @@ struct ShowCommand: DarkroomCommand {
         facts.add("model", model.asked == model.sent ? model.sent : "\(model.sent), asked for as \(model.asked)")
         let wanted = [job.requested.aspectRatio, job.requested.imageSize].compactMap(\.self)
         facts.add("asked for", wanted.isEmpty ? nil : wanted.joined(separator: ", "))
+        facts.add("goes on from", job.continues.map { "\($0)" })
         facts.add("created", job.createdAt?.description)
         facts.add("started", job.startedAt?.description)
         facts.add("ended", job.endedAt?.description)
@@ -37,6 +38,10 @@ struct ShowCommand: DarkroomCommand {
         for image in job.images { facts.add("image", words(image)) }
         for image in job.extraImages { facts.add("extra image", words(image)) }
         facts.add("text", job.text)
+        for query in job.grounding?.queries ?? [] { facts.add("looked up", query) }
+        for source in job.grounding?.sources ?? [] {
+            facts.add("source", [source.title, source.uri].compactMap(\.self).joined(separator: ", "))
+        }
         for warning in job.warnings { facts.add("warning", warning.message) }
         for error in job.failed { facts.add("failed", error.message) }
         facts.add("error", job.error.map { "\($0.kind.rawValue): \($0.message)" })
