@@ -143,6 +143,7 @@ struct Diagnosis: Sendable {
 
     private func listing(_ error: GeminiError) -> Step {
         let said = error.upstream.map { "upstream answered \($0.httpStatus): \(error.message)" } ?? error.message
+        if error.upstream?.httpStatus == 404 { return withoutListing(said) }
         switch error.kind {
         case .keyRejected, .keyRestricted, .keyLeaked, .region, .serviceDisabled, .noQuota, .spendCap:
             let admin = WireError(error, project: configuration).hint
@@ -153,22 +154,26 @@ struct Diagnosis: Sendable {
                 next: configuration.route == .vertex
                     ? "a key of AI Studio goes with route = \"native\"; Vertex takes a service account or an express key"
                     : error.hint)
-        case .modelUnavailable where configuration.route != .vertex:
-            return step(
-                .listing, .fault, said, "there is no such path on this host", next: "check base_url, or leave it away")
         default:
-            if project.key.isRefused {
-                return step(
-                    .listing, .fault, "upstream said of the key last: \(project.key.current.rawValue)",
-                    "models are not listed here, and the last image failed for the key",
-                    next: configuration.route == .vertex
-                        ? "Vertex takes a service account or an express key; one of AI Studio goes with route = \"native\""
-                        : project.key.missing().hint)
-            }
             return step(
                 .listing, .warning, said, "the listing alone may be what fails",
                 next: error.hint ?? "try again; with --spend an image tells more")
         }
+    }
+
+    /// A host that has no listing: on Vertex no fault by itself, so what the last image heard of the key counts.
+    private func withoutListing(_ said: String) -> Step {
+        guard configuration.route == .vertex else {
+            return step(
+                .listing, .fault, said, "there is no such path on this host", next: "check base_url, or leave it away")
+        }
+        guard project.key.isRefused else {
+            return step(.listing, .ok, "this host lists no models; nothing is known against the key")
+        }
+        return step(
+            .listing, .fault, "upstream said of the key last: \(project.key.current.rawValue)",
+            "the last image failed for the key",
+            next: "Vertex takes a service account or an express key; one of AI Studio goes with route = \"native\"")
     }
 
     // MARK: 5. The model

@@ -68,7 +68,7 @@ final class KeyWatch: Sendable {
     ///
     /// Vertex does not list models everywhere; that there is no such path says nothing of a key.
     func heard(listing error: GeminiError) {
-        if error.kind != .modelUnavailable { heard(error) }
+        if error.upstream?.httpStatus != 404 { heard(error) }
     }
 
     /// That upstream has said something against the key, and nothing for it since.
