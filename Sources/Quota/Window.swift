@@ -100,8 +100,9 @@ struct Window: Sendable {
     /// the next start is two shares of the window, `2 * length * amount / limit`, once the rate has settled.
     private func pace(_ amount: Int64, limit: Int64, length: Int64, now: Int64) -> Opening {
         let taken = used + held
-        guard (taken + amount) * 2 > limit, lastUse > .min else { return .now }
-        var room = Double(limit - taken)
+        guard taken > 0, (taken + amount) * 2 > limit, lastUse > .min else { return .now }
+        // The one more is the one that goes when the next comes back.
+        var room = Double(limit - taken + amount)
         var rate = Double.infinity
         for bucket in tally.counted {
             rate = min(rate, room / Double(max(1, bucket.time + length + spread + 1 - lastUse)))

@@ -8,7 +8,7 @@ struct DarkroomBench: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "darkroom-bench",
         abstract: "Measure Darkroom beside what people use today.",
-        subcommands: [CompareCommand.self, HoldCommand.self])
+        subcommands: [CompareCommand.self, HoldCommand.self, QuotaCommand.self, AdmitCommand.self])
 }
 
 /// What stops a benchmark, in a sentence for the person who started it.
