@@ -139,9 +139,10 @@ struct JobKey {
     func followErrors(in database: Database) throws {
         try database.cachedStatement(
             sql: """
-                UPDATE job SET error = (SELECT call.error FROM call WHERE call.job = job.number
-                  AND call.error IS NOT NULL ORDER BY call.state = job.state DESC, call.number LIMIT 1)
-                WHERE number = ?
+                UPDATE job SET error = (SELECT call.error FROM call JOIN job AS whole ON whole.number = call.job
+                  WHERE call.job = ?1 AND call.error IS NOT NULL
+                  ORDER BY call.state = whole.state DESC, call.number LIMIT 1)
+                WHERE number = ?1
                 """
         ).execute(arguments: [number])
     }
