@@ -65,10 +65,9 @@ extension RunningDaemon {
         get throws {
             let text = try ChildProcess.python(
                 """
-                import sqlite3, sys, glob
-                path = [p for p in glob.glob(sys.argv[1] + "/*") if open(p, "rb").read(15) == b"SQLite format 3"][0]
-                print(sqlite3.connect(path).execute("SELECT count(*) FROM hold").fetchone()[0])
-                """, directory.file("state"))
+                import sqlite3, sys
+                print(sqlite3.connect(sys.argv[1]).execute("SELECT count(*) FROM hold").fetchone()[0])
+                """, directory.file("state/darkroom.sqlite"))
             return Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? -1
         }
     }

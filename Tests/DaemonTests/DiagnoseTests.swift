@@ -87,9 +87,10 @@ import Wire
     ])
     func mixedUpExamplesAreToldBeforeTheStart(route: String, address: String, words: String) throws {
         let text = "[[project]]\nname = \"default\"\nroute = \"\(route)\"\nbase_url = \"\(address)\"\n"
+        let directory = try TemporaryDirectory()
         let process = try RunningDaemon.start(
-            try TemporaryDirectory(), configuration: text, key: RunningSimulator.key, arguments: ["--check-config"])
-        let output = process.finish()
+            directory, configuration: text, key: RunningSimulator.key, arguments: ["--check-config"])
+        let output = withExtendedLifetime(directory) { process.finish() }
         #expect(output.status == 78)
         #expect(output.standardError.contains("darkroom.toml:4: project.base_url"), "\(output)")
         #expect(output.standardError.contains(words), "\(output)")

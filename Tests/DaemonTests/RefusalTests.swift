@@ -29,7 +29,7 @@ import Wire
         Case(
             params: #""aspectRatio":"1:8","model":"gemini-2.5-flash-image""#, kind: .unsupportedParameter,
             path: "aspectRatio", says: "gemini-3.1-flash-image"),
-        Case(params: #""aspectRatio":"7:3""#, kind: .invalidParams, path: "aspectRatio", says: "21:9"),
+        Case(params: #""aspectRatio":"7:3""#, kind: .invalidParams, path: "aspectRatio", says: "did you mean 21:9?"),
         Case(params: #""seed":2147483648"#, kind: .invalidParams, path: "seed", says: "-2147483648 to 2147483647"),
         Case(params: #""temperature":2.5"#, kind: .invalidParams, path: "temperature", says: "0.0 to 2.0"),
         Case(params: #""count":0"#, kind: .invalidParams, path: "count", says: "1 to 10"),

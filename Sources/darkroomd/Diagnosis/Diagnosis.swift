@@ -136,7 +136,8 @@ struct Diagnosis: Sendable {
                 return (step(.network, .ok, "\(addresses); connected"), listing(error))
             }
             let network = step(
-                .network, .fault, "\(addresses); \(error.message)", "no request reaches upstream", next: error.hint)
+                .network, .fault, "\(addresses); \(error.message)", "no request reaches upstream",
+                next: error.hint ?? "check the network, base_url and proxy")
             return (network, network)
         }
     }

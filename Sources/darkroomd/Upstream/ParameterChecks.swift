@@ -154,12 +154,22 @@ extension GeminiGenerator {
         guard !others.isEmpty else {
             return WireError(
                 .invalidParams, "the parameter \(name) is \"\(value.prefix(64))\"; \(model.id) takes \(legal)",
-                hint: NearestName.to(value, among: supported).map { "did you mean \($0)?" }, path: name)
+                hint: Self.nearest(to: value, among: supported).map { "did you mean \($0)?" }, path: name)
         }
         return WireError(
             .unsupportedParameter,
             "\(model.id) on the route \(project.route.rawValue) does not take \(name) \(value); it takes \(legal)",
             hint: "\(value) works with \(others.joined(separator: ", "))", path: name)
+    }
+
+    /// What was probably meant; of ratios the one that is the same number, `21:9` for `7:3`.
+    private static func nearest(to value: String, among supported: [String]) -> String? {
+        func number(_ ratio: String) -> Double? {
+            let sides = ratio.split(separator: ":").compactMap { Double($0) }
+            return sides.count == 2 && sides[1] > 0 ? sides[0] / sides[1] : nil
+        }
+        let same = number(value).flatMap { wanted in supported.first { number($0) == wanted } }
+        return same ?? NearestName.to(value, among: supported)
     }
 
     /// The models of this route that can, as advice.
