@@ -55,11 +55,13 @@ extension Engine {
             freeSlot(of: ticket)
             return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: true)
         }
+        FaultPoint.reach(.requestBeforeSend)
         let begun = clock.elapsed()
         let outcome = await generators[ticket.project]?.generate(
             order, sink: { [store] in try store.artifacts.makeTemporary() },
             progress: { [weak self] in self?.progressed(id, $0) })
         let upstream = clock.elapsed() - begun
+        FaultPoint.reach(.lastByte)
         let postponement = postpone(id, outcome)
         freeSlot(of: ticket, measured: upstream, outcome: outcome)
         await conclude(id, order, outcome, postponement, upstream: upstream)
@@ -159,7 +161,7 @@ extension Engine {
     private func progressed(_ id: CallID, _ progress: CallProgress) {
         state.withLock { state in
             switch progress {
-            case .sent: break
+            case .sent: FaultPoint.reach(.requestWritten)
             case .receiving(let bytes):
                 state[id]?.bytes = bytes
                 announce(id, .receiving, &state)

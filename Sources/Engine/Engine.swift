@@ -159,6 +159,7 @@ package final class Engine: Sendable {
             return (state.isRunning, state.takeHolders())
         }
         for holder in holders { holder.resume() }
+        FaultPoint.reach(.stopBegun)
         workInput.finish()
         if wasRunning { await ended.wait() }
     }

@@ -16,8 +16,10 @@ extension Store {
                     end.error == nil ? .finish : .fail, call: end.call, at: end.at, error: end.error, in: database)
             else { return nil }
             try job.keep(end, in: database)
+            FaultPoint.reach(.finishBeforeCommit)
             return try JobRecord.fetch(end.job, in: database)?.result
         }
+        FaultPoint.reach(.finishAfterCommit)
         if result != nil { artifacts.rowed(end.artifacts.map(\.entry.sha256)) }
         return result
     }

@@ -21,9 +21,12 @@ extension Store {
         let reuseHash = job.reuseKey.map { Data(SHA256.hash(data: $0)) }
         let admitted: Admitted = try await commits.write { database in
             if let existing = try Self.existing(job, hash: hash, in: database) { return existing }
+            FaultPoint.reach(.inputBeforeRows)
             try Self.insert(job, hash: hash, reuseHash: reuseHash, started: started, into: database)
+            FaultPoint.reach(.admissionBeforeCommit)
             return .new
         }
+        FaultPoint.reach(.admissionAfterCommit)
         if admitted == .new { artifacts.rowed(job.inputs.map(\.sha256)) }
         return admitted
     }
@@ -118,13 +121,16 @@ extension Store {
     private func move(
         _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent?
     ) async throws(StoreError) -> Bool {
-        try await commits.write { database in
+        let isMoved = try await commits.write { database in
             guard let job = try JobKey.fetch(id, in: database),
                 try job.move(transition, call: call, at: time, in: database)
             else { return false }
             if let event { try job.audit(event, at: time, details: "{\"call\":\(call)}", in: database) }
+            FaultPoint.reach(transition == .start ? .sentBeforeCommit : .requeueBeforeCommit)
             return true
         }
+        FaultPoint.reach(transition == .start ? .sentAfterCommit : .requeueAfterCommit)
+        return isMoved
     }
 
     /// Ends a call without an image: `.fail` or `.lose` after it was sent, `.refuse` before, `.cancel` and `.recall` for
@@ -139,12 +145,15 @@ extension Store {
     package func end(
         _ transition: Transition, _ call: FailedCall, by actor: Origin? = nil
     ) async throws(StoreError) -> JobResult? {
-        try await commits.write { database in
+        let result: JobResult? = try await commits.write { database in
             guard let job = try JobKey.fetch(call.job, in: database),
                 try job.end(transition, call, by: actor, in: database)
             else { return nil }
+            FaultPoint.reach(.failureBeforeCommit)
             return try JobRecord.fetch(call.job, in: database)?.result
         }
+        FaultPoint.reach(.failureAfterCommit)
+        return result
     }
 
     /// Cancels every call of a job that was not sent; sent ones go on, and the audit row says that they were asked about.
@@ -153,7 +162,7 @@ extension Store {
     package func cancel(
         _ id: JobID, error: WireError, at time: Timestamp, by actor: Origin
     ) async throws(StoreError) -> (calls: [Int], result: JobResult)? {
-        try await commits.write { database in
+        let cancelled: (calls: [Int], result: JobResult)? = try await commits.write { database in
             guard let job = try JobKey.fetch(id, in: database) else { return nil }
             let open = try Int.fetchAll(
                 try database.cachedStatement(
@@ -167,8 +176,11 @@ extension Store {
             if !result.state.isEnded {
                 try job.audit(.cancelAsked, at: time, by: actor, details: nil, in: database)
             }
+            FaultPoint.reach(.cancelBeforeCommit)
             return (open, result)
         }
+        FaultPoint.reach(.cancelAfterCommit)
+        return cancelled
     }
 
     /// Writes rows of the audit chain that belong to no move of a job.

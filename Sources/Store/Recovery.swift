@@ -26,6 +26,7 @@ enum Recovery {
             }
             lost.append(id)
         }
+        FaultPoint.reach(.recoveryBeforeCommit)
         return lost
     }
 }

@@ -22,12 +22,15 @@ extension Store {
     package func resolve(
         _ id: JobID, charged: Bool, at time: Timestamp, by actor: Origin
     ) async throws(StoreError) -> Resolved {
-        try await commits.write { database in
+        let resolved: Resolved = try await commits.write { database in
             guard let job = try JobKey.fetch(id, in: database) else { return .absent }
             guard try job.resolve(charged: charged, at: time, by: actor, in: database) else { return .nothingOpen }
             guard let record = try JobRecord.fetch(id, in: database) else { return .absent }
+            FaultPoint.reach(.resolveBeforeCommit)
             return .settled(record.result)
         }
+        FaultPoint.reach(.resolveAfterCommit)
+        return resolved
     }
 
     /// Settles as charged what has been unknown since before a time.

@@ -47,6 +47,7 @@ package final class Store: Sendable {
             guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
             try migrator.migrate(pool)
             lostAtStart = try pool.write { try Recovery.run(in: $0, now: now) }
+            FaultPoint.reach(.recoveryAfterCommit)
         } catch {
             throw StoreError(error)
         }

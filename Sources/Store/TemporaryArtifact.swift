@@ -73,7 +73,9 @@ package final class TemporaryArtifact: Sendable {
     ///
     /// - Throws: `StoreError`.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
+        FaultPoint.reach(.firstByteBefore)
         try unsafe progress.withLock { $0.current.file }.write(bytes)
+        FaultPoint.reach(.firstByteAfter)
         let count = Int64(bytes.count)
         let isDue = progress.withLock { progress in
             progress.written += count
@@ -138,15 +140,19 @@ package final class TemporaryArtifact: Sendable {
             return digest.hasher.finalize().hexadecimal
         }
         if !progress.withLock({ $0.isPlaced }) {
+            FaultPoint.reach(.artifactBeforeFlush)
             try flush(sha256)
+            FaultPoint.reach(.artifactBeforeRename)
             if !progress.withLock({ $0.isSpared }) {
                 store.spare(sha256)
                 progress.withLock { $0.isSpared = true }
             }
             try store.place(progress.withLock { $0.current.path }, as: sha256)
             progress.withLock { $0.isPlaced = true }
+            FaultPoint.reach(.artifactAfterRename)
         }
         try store.flushName(of: sha256)
+        FaultPoint.reach(.artifactAfterNameFlush)
         return Kept(sha256: sha256, bytes: byteCount)
     }
 

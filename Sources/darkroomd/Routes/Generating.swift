@@ -17,6 +17,7 @@ extension Methods {
         }
         try await permit(&params, exchange.principal)
         let job = try await engine.generate(params, inputs: inputs, from: exchange.principal)
+        FaultPoint.reach(.admissionAnswered)
         return try await answer(job, wait: params.wait, params.delivery, exchange)
     }
 
@@ -61,6 +62,7 @@ extension Methods {
         let result = try await engine.wait(for: job, from: exchange.principal)
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
         if result.state.isEnded { await telling }
+        FaultPoint.reach(.answerBeforeSend)
         if let error = result.error { throw error }
         do {
             return try deliver(result, delivery, exchange)
