@@ -46,7 +46,8 @@ struct ArtifactSweepTests {
         #expect(try await store.sweepArtifacts(olderThan: year2286) == 1)
         #expect(try isThere(paid, in: store))
         #expect(try !isThere(older, in: store))
-        try state.edit { try $0.execute(sql: "UPDATE job SET state = 'failed'") }
+        _ = try await store.resolve(JobID(rawValue: "a"), charged: true, at: time(2000), by: alice)
+        #expect(try await store.resolve(JobID(rawValue: "a"), charged: true, at: time(2001), by: alice) == .nothingOpen)
         #expect(try await store.sweepArtifacts(olderThan: year2286) == 1)
         #expect(try !isThere(paid, in: store))
     }
