@@ -62,7 +62,6 @@ import Wire
 
     @Test(arguments: [
         (["generate", "p", "--model", "flahs"], 65, "unknown_model"),
-        (["generate", "p", "--count", "2"], 65, "unsupported_parameter"),
         (["generate", "p", "--size", "4K", "--model", "lite"], 65, "unsupported_parameter"),
         (["generate", "p", "--aspect", "7:3"], 65, "invalid_params"),
         (["show", "nosuchjob"], 66, "not_found"),
