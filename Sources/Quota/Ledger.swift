@@ -13,6 +13,8 @@ package enum Account: Sendable, Hashable {
     /// By the pattern of a rule, such as `build-*.service`.
     case unit(String)
     case project(String)
+    /// By the name of a rule; where each user has a budget of its own, with that user in it.
+    case rule(String)
 }
 
 /// What may be spent, in micro-dollars; nil: no limit.

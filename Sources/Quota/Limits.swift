@@ -106,11 +106,14 @@ package struct UsageRow: Sendable {
     package var isBulk: Bool
     /// When its cost became due; `at` if not known.
     package var endedAt: Int64?
+    /// How many requests the row stands for; the other numbers are of all of them.
+    package var requests: Int64
 
     package init(
         at: Int64, project: String, model: String, images: Int64, inputTokens: Int64, costMicros: Int64,
-        isBulk: Bool = false, endedAt: Int64? = nil
+        isBulk: Bool = false, endedAt: Int64? = nil, requests: Int64 = 1
     ) {
+        self.requests = requests
         self.at = at
         self.project = project
         self.model = model

@@ -28,6 +28,8 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     var projects: [String: ProjectQueue<Job>] = [:]
     var tickets: [Job: Ticket<Job>] = [:]
     var seatsTaken: [UInt32: Int] = [:]
+    /// Jobs under way, by principal.
+    var underWay: [UInt32: Int] = [:]
     var gates = Gates<Job>()
     var strikes: [GateKey: Strikes] = [:]
     var deadlines = DeadlineQueue<Job>()
@@ -71,13 +73,13 @@ extension Scheduler {
     package mutating func admit(_ ticket: Ticket<Job>, mayStart: Bool, now: Int64) -> Admission {
         let seats = seatsTaken[ticket.principal, default: 0]
         if mayStart, let project = projects[ticket.project], project.hasFreeSlot, project.lined == 0,
-            obstacle(to: ticket, now: now) == nil
+            !isAtItsMost(ticket), obstacle(to: ticket, now: now) == nil
         {
             start(ticket, now: now)
             return .start
         }
         guard tickets.count < bounds.total else { return .refused(.total) }
-        guard seats < bounds.perPrincipal else { return .refused(.principal) }
+        guard seats < min(bounds.perPrincipal, ticket.mostQueued ?? .max) else { return .refused(.principal) }
         seat(ticket)
         return .queue
     }
@@ -128,10 +130,16 @@ extension Scheduler {
         ).map(Obstacle.window)
     }
 
+    /// That its principal has as many jobs under way as it may have.
+    func isAtItsMost(_ ticket: Ticket<Job>) -> Bool {
+        ticket.mostUnderWay.map { underWay[ticket.principal, default: 0] >= $0 } ?? false
+    }
+
     /// Gives a job that is no longer queued a slot of `ticket.project`, and counts it.
     mutating func start(_ ticket: Ticket<Job>, now: Int64) {
         let isBulk = ticket.class == .bulk
         projects[ticket.project]?.inFlight += 1
+        underWay[ticket.principal, default: 0] += 1
         projects[ticket.project]?.pace.started(ticket.demand, isBulk: isBulk, now: now)
         gates.passed(ticket.job, project: ticket.project, model: ticket.model, now: now)
         charges[ticket.job] = windows.charge(
@@ -143,6 +151,8 @@ extension Scheduler {
     /// A refused job is given to `refused` first, so that nobody runs into the same refusal.
     package mutating func finish(_ ticket: Ticket<Job>, _ ending: Ending, now: Int64) {
         projects[ticket.project]?.inFlight -= 1
+        let others = underWay[ticket.principal, default: 1] - 1
+        underWay[ticket.principal] = others > 0 ? others : nil
         var isAnswered = false
         if case .answered = ending {
             isAnswered = true

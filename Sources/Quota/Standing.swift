@@ -66,7 +66,8 @@ extension Window {
             standing.resetsAt = copy.tally.counted.last.map { $0.time + length + spread }
         } else {
             let period = period(now: now, &calendar)
-            standing.resetsAt = period.upperBound
+            // Midnight itself, as people know it.
+            standing.resetsAt = max(now, period.upperBound - spread)
             standing.endsAt = Self.end(of: limit, used: copy.used, in: period, now: now)
         }
         return standing

@@ -42,10 +42,10 @@ struct Tally: Sendable {
         return rounded
     }
 
-    /// Adds an amount at a time that may be earlier than others; linear, for rebuilding.
+    /// Adds an amount at a time that may be earlier than others; linear in how many are later, for rebuilding.
     mutating func insert(_ amount: Int64, at time: Int64) {
         let rounded = (time + resolution - 1) / resolution * resolution
-        let place = buckets[head...].firstIndex { $0.time >= rounded } ?? buckets.count
+        let place = buckets[head...].lastIndex { $0.time < rounded }.map { $0 + 1 } ?? head
         if place < buckets.count, buckets[place].time == rounded {
             buckets[place].amount += amount
             if place >= first { sum += amount }

@@ -17,6 +17,10 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
     package var overflow: [String]
     /// When it is no longer to be started; milliseconds since 1970.
     package var deadline: Int64?
+    /// Most jobs of its principal that may be under way at once, over all projects; nil: as many as there are slots.
+    package var mostUnderWay: Int?
+    /// Most unstarted jobs of its principal, where that is less than the scheduler's bound.
+    package var mostQueued: Int?
     /// The project that it is for, if another serves it.
     var lender: String?
     /// Its place among all of its project that ever stood in line; nil until it does.
@@ -24,7 +28,7 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
 
     package init(
         job: Job, principal: UInt32, project: String, model: String, `class`: Class, demand: Demand = Demand(),
-        overflow: [String] = [], deadline: Int64? = nil
+        overflow: [String] = [], deadline: Int64? = nil, mostUnderWay: Int? = nil, mostQueued: Int? = nil
     ) {
         self.job = job
         self.principal = principal
@@ -34,6 +38,8 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
         self.demand = demand
         self.overflow = overflow
         self.deadline = deadline
+        self.mostUnderWay = mostUnderWay
+        self.mostQueued = mostQueued
     }
 
     /// The project that it was admitted for.

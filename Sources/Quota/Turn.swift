@@ -51,6 +51,7 @@ extension Scheduler {
         of ticket: Ticket<Job>, _ model: String, _ name: String, _ held: inout Held, now: Int64
     ) -> Passage {
         let isBulk = ticket.class == .bulk
+        if isAtItsMost(ticket) { return .shut }
         if held.everything || held.models.contains(model) || isBulk && held.bulkModels.contains(model) { return .shut }
         switch obstacle(to: ticket, in: name, now: now) {
         case nil: return .open
@@ -80,7 +81,7 @@ extension Scheduler {
             taken = project.take(interactiveRun: bounds.interactiveRun) { entry, _ in
                 guard let ticket = tickets[entry.job], ticket.arrival == entry.arrival else { return .gone }
                 server = ticket.overflow.first { other in
-                    projects[other]?.hasFreeSlot ?? false && obstacle(to: ticket, in: other, now: now) == nil
+                    !isAtItsMost(ticket) && projects[other]?.hasFreeSlot ?? false && !isPaused(project: other) && obstacle(to: ticket, in: other, now: now) == nil
                 }
                 return server == nil ? .shut : .open
             }

@@ -167,7 +167,9 @@ package struct Windows: Sendable {
             model.makeRequestWindows(spread: spread)
             let demand = Demand(images: row.images, inputTokens: row.inputTokens)
             for kind in model.windows.keys {
-                model.windows[kind]?.restore(demand.amount(of: kind), isBulk: row.isBulk, at: row.at)
+                let isOfRequests = kind == .requestsPerMinute || kind == .requestsPerDay
+                let amount = isOfRequests ? row.requests : demand.amount(of: kind)
+                model.windows[kind]?.restore(amount, isBulk: row.isBulk, at: row.at)
             }
             project.models[row.model] = model
             for kind in project.spend.keys {
