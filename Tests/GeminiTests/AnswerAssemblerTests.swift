@@ -1,5 +1,6 @@
 // Answers that arrive whole under a 200 and hold no image to give back, through the real route.
 
+import Synchronization
 import Testing
 
 @testable import Gemini
@@ -14,7 +15,10 @@ struct AnswerAssemblerTests {
                 #"{"candidates":[{"content":{"parts":[{"text":"Here is your image:"}]},"finishReason":"STOP"}]}"#,
                 .noImage
             ),
-            (#"{"candidates":[{"content":{"role":"model"},"finishReason":"SOMETHING_NEW"}]}"#, .noImage),
+            (#"{"candidates":[{"content":{"role":"model"},"finishReason":"SOMETHING_NEW"}]}"#, .blocked),
+            (#"{"candidates":[{"finishReason":"OTHER"}]}"#, .blocked),
+            (#"{"candidates":[{"finishReason":"UNEXPECTED_TOOL_CALL"}]}"#, .noImage),
+            (#"{"candidates":[{"finishReason":"IMAGE_OTHER"}]}"#, .noImage),
             (#"{"candidates":[{"finishReason":"IMAGE_PROHIBITED_CONTENT"}]}"#, .blocked),
             (#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, .blocked),
             (#"{"candidates":[{"content":{"parts":[{"inlineData":{"data":"QUJD"}}]}}]}"#, .upstreamInvalid),
@@ -29,6 +33,30 @@ struct AnswerAssemblerTests {
         let upstream = try await ScriptedUpstream { _ in [.answer(200, body)] }
         let error = try await failed(route(to: upstream))
         #expect(error.kind == kind && error.reach == .answered)
+        try await upstream.stop()
+    }
+
+    @Test func aReasonThatNobodyKnowsCountsAsOtherAndIsKeptWithoutKeys() async throws {
+        let reasons = Mutex(["OTHER", "A_NEW_ONE", "AIzaSyA12345678901234567890"])
+        let upstream = try await ScriptedUpstream { _ in
+            let reason = reasons.withLock { $0.removeFirst() }
+            return [.answer(200, #"{"candidates":[{"finishReason":"\#(reason)"}]}"#)]
+        }
+        let native = try route(to: upstream)
+        for (reason, word) in [("OTHER", "OTHER"), ("A_NEW_ONE", "A_NEW_ONE"), ("[key]", "key")] {
+            let error = try await failed(native)
+            #expect(error.kind == .blocked && error.isRetryable && !error.isSafeToResend)
+            #expect(error.message == "Google stopped the answer (\(word))")
+            #expect(error.finishReason == reason && error.upstream?.reason == reason)
+        }
+        try await upstream.stop()
+    }
+
+    @Test func whatIsNoImageAndWasCountedWasCharged() async throws {
+        let upstream = try await ScriptedUpstream { _ in
+            [.answer(200, answerBody(with: Array("no image".utf8)))]
+        }
+        #expect(try await failure(upstream) == Outcome(.upstreamInvalid, .answered, .yes))
         try await upstream.stop()
     }
 

@@ -19,6 +19,32 @@ struct AnswerTests {
         #expect(answer.findings?.queries == ["w", "i"] && answer.findings?.renderedChip == "<b>chip</b>")
     }
 
+    @Test func whatAnAnswerSaysIsShownWithoutKeysAndItsTurnIsKeptAsItCame() throws {
+        let key = "AIzaSyA1234567890123456789012345678901"
+        let content = #"{"parts":[{"text":"a ring bearer, \#(key)"},\#(part(picture()))]}"#
+        let answer = try answered(
+            #"{"candidates":[{"content":\#(content.replacing("image/png", with: key)),"finishReason":"\#(key)","finishMessage":"?key=hunter2","groundingMetadata":{"webSearchQueries":["w \#(key)"],"groundingChunks":[{"web":{"uri":"https://a/FAQ.htmlpage?key=hunter2","title":"\#(key)"}}],"searchEntryPoint":{"renderedContent":"<b>\#(key)</b>"}}}],"modelVersion":"\#(key)","responseId":"\#(key)"}"#
+        )
+        #expect(answer.text == "a ring bearer, [key]")
+        #expect(answer.finishReason == "[key]" && answer.finishMessage == "?key=[key]")
+        #expect(answer.modelVersion == "[key]" && answer.responseID == "[key]")
+        #expect(answer.finalImage.claimedMimeType == "[key]")
+        #expect(answer.findings?.queries == ["w [key]"] && answer.findings?.renderedChip == "<b>[key]</b>")
+        #expect(
+            answer.findings?.sources == [
+                SearchFindings.Source(title: "[key]", uri: "https://a/FAQ.htmlpage?key=[key]")
+            ])
+        let kept = try #require(answer.content)
+        #expect(String(decoding: kept, as: UTF8.self).hasPrefix(#"{"parts":[{"text":"a ring bearer, \#(key)"},"#))
+    }
+
+    @Test func anImageIsKeptThoughAnErrorStandsBesideIt() throws {
+        let answer = try answered(
+            #"{"error":{"code":503,"message":"overloaded"},"candidates":[{"content":{"parts":[\#(part(picture()))]}}]}"#
+        )
+        #expect(answer.images.count == 1)
+    }
+
     @Test(
         arguments: [
             #""groundingMetadata":{}"#, #""groundingMetadata":7"#, #""groundingMetadata":{"groundingChunks":"x"}"#,

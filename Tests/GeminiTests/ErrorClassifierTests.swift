@@ -115,7 +115,9 @@ struct ErrorClassifierTests {
         arguments: [
             (502, "<html><title>Error 502</title></html>", .upstreamUnavailable), (503, "", .upstreamUnavailable),
             (504, "", .upstreamTimeout), (413, "<html>Too large</html>", .tooLarge), (404, "<html></html>", .wrongHost),
-            (404, "", .wrongHost), (405, "", .wrongHost), (408, "", .upstreamUnavailable), (402, "{}", .spendCap),
+            (404, "", .wrongHost), (404, "404 page not found", .wrongHost),
+            (404, #"{"detail":"Not Found"}"#, .wrongHost),
+            (405, "", .wrongHost), (408, "", .upstreamUnavailable), (402, "{}", .spendCap),
             (302, "", .upstreamInvalid), (499, "{}", .upstreamUnavailable), (401, "", .keyRejected),
             (403, "no", .keyRestricted),
             (418, "", .upstreamRejected), (429, #"{"error":{"mess"#, .quotaMinute), (400, "[]", .upstreamRejected),
@@ -203,7 +205,10 @@ struct ErrorClassifierTests {
             (#"{"api_key": "hunter2"}"#, #"{"api_key": "[key]"}"#), ("BEARER hunter2", "BEARER [key]"),
             ("KEY=hunter2", "KEY=[key]"), ("ya29.abc", "[token]"),
             ("assertion=eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln", "assertion=[token]"),
+            (#"{\"api_key\": \"hunter2\"}"#, #"{\"api_key\": \"[key]\"}"#),
+            ("AQ.abcdef,AQ.ghijkl", "[key],[key]"), ("bearer abcdefghijklmnopqrst", "bearer [key]"),
             ("nothing secret: a fox", "nothing secret: a fox"),
+            ("the bearer of FAQ.aspxpage", "the bearer of FAQ.aspxpage"),
         ])
     func everySpellingOfASecretIsTakenOut(_ text: String, _ shown: String) {
         #expect(Redaction(key: nil).apply(to: text) == shown)

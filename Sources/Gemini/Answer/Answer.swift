@@ -55,17 +55,19 @@ package struct SearchFindings: Sendable, Equatable {
 
     package var sources: [Source]
     package var queries: [String]
-    /// HTML, verbatim.
+    /// HTML as it came, but for keys.
     package var renderedChip: String?
 
     /// Nil when nothing was searched.
-    init?(_ metadata: AnswerEnvelope.GroundingMetadata) {
-        queries = (metadata.webSearchQueries ?? []) + (metadata.imageSearchQueries ?? [])
+    init?(_ metadata: AnswerEnvelope.GroundingMetadata, _ redaction: Redaction) {
+        queries = ((metadata.webSearchQueries ?? []) + (metadata.imageSearchQueries ?? [])).map {
+            redaction.withoutSecrets($0)
+        }
         sources = (metadata.groundingChunks ?? []).compactMap { chunk in
             guard let place = chunk.web ?? chunk.image, let uri = place.uri ?? place.sourceUri else { return nil }
-            return Source(title: place.title, uri: uri)
+            return Source(title: place.title.map { redaction.withoutSecrets($0) }, uri: redaction.withoutSecrets(uri))
         }
-        renderedChip = metadata.searchEntryPoint?.renderedContent
+        renderedChip = (metadata.searchEntryPoint?.renderedContent).map { redaction.withoutSecrets($0) }
         if queries.isEmpty, sources.isEmpty, renderedChip == nil { return nil }
     }
 }

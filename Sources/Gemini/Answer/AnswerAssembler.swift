@@ -58,41 +58,45 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
 
     /// Makes the answer out of a body that arrived whole.
     ///
-    /// - Parameter key: Taken out of any text that becomes part of an error.
+    /// - Parameter key: Taken out of every text, with whatever else looks like a key; `content` alone is verbatim,
+    ///   since it only ever goes back to Google.
     /// - Returns: The answer; its final image has a known type.
     /// - Throws: Why there is no image to give, or what is wrong with the body.
     func finish(redacting key: ApiKey?) throws(GeminiError) -> Answer<Sink> {
         guard scanner.isComplete, let envelope = try? AnswerEnvelope(rest: scanner.rest) else {
             throw .invalidAnswer("the answer is not the JSON that was announced")
         }
-        if let error = envelope.error {
-            throw ErrorClassifier(httpStatus: 200, retryAfter: nil, key: key).classify(error)
-        }
         let candidates = envelope.candidates ?? []
         let usage = envelope.usageMetadata?.value.map(Usage.init)
-        let placed = try images(of: candidates)
+        let redaction = Redaction(key: key)
+        let placed = try images(of: candidates, redaction)
         let readable = placed.filter(\.isReadable)
         let chosen = readable.first { !$0.image.isThought }?.candidate
         guard let chosen,
             let finalIndex = readable.lastIndex(where: { $0.candidate == chosen && !$0.image.isThought })
         else {
+            if let error = envelope.error {
+                throw ErrorClassifier(httpStatus: 200, retryAfter: nil, key: key).classify(error)
+            }
             guard placed.allSatisfy(\.image.isThought) else {
                 throw .invalidAnswer("what came as an image is none", usage: usage)
             }
             throw .withoutImage(
                 envelope, text: Self.text(of: candidates.flatMap { $0.content?.parts ?? [] }), usage: usage,
-                draftCount: placed.count, redaction: Redaction(key: key))
+                draftCount: placed.count, redaction: redaction)
         }
         let candidate = candidates[chosen]
         let unreadableCount = placed.count - readable.count
         return Answer(
             images: readable.map(\.image), finalIndex: finalIndex,
-            text: Self.text(of: candidate.content?.parts ?? []), finishReason: candidate.finishReason,
-            finishMessage: candidate.finishMessage, usage: usage, modelVersion: envelope.modelVersion,
-            responseID: envelope.responseId,
+            text: redaction.withoutSecrets(Self.text(of: candidate.content?.parts ?? [])),
+            finishReason: candidate.finishReason.map { redaction.apply(to: $0) },
+            finishMessage: candidate.finishMessage.map { redaction.apply(to: $0) }, usage: usage,
+            modelVersion: envelope.modelVersion.map { redaction.apply(to: $0) },
+            responseID: envelope.responseId.map { redaction.apply(to: $0) },
             content: unreadableCount == 0 ? scanner.contents[chosen].map { Array(scanner.rest[$0]) } : nil,
-            findings: candidate.groundingMetadata?.value.flatMap { SearchFindings($0) },
-            remarks: [.unreadable(unreadableCount), .deprecation(envelope.modelStatus?.value, Redaction(key: key))]
+            findings: candidate.groundingMetadata?.value.flatMap { SearchFindings($0, redaction) },
+            remarks: [.unreadable(unreadableCount), .deprecation(envelope.modelStatus?.value, redaction)]
                 .compactMap(\.self))
     }
 
@@ -105,7 +109,9 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
     }
 
     /// The images in the order of their parts, which is that of their numbers; each that arrived must be one part's.
-    private func images(of candidates: [AnswerEnvelope.Candidate]) throws(GeminiError) -> [PlacedImage] {
+    private func images(
+        of candidates: [AnswerEnvelope.Candidate], _ redaction: Redaction
+    ) throws(GeminiError) -> [PlacedImage] {
         let parts = candidates.enumerated().flatMap { index, candidate in
             (candidate.content?.parts ?? []).map { (candidate: index, part: $0) }
         }
@@ -118,7 +124,8 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
         return claimed.map { number, candidate, part in
             PlacedImage(
                 image: Answer<Sink>.Image(
-                    sink: arrived[number].sink, claimedMimeType: part.inlineData?.mimeType,
+                    sink: arrived[number].sink,
+                    claimedMimeType: (part.inlineData?.mimeType).map { redaction.apply(to: $0) },
                     isThought: part.thought == true, byteCount: arrived[number].byteCount,
                     header: arrived[number].header),
                 candidate: candidate)

@@ -22,11 +22,12 @@ struct ErrorClassifier {
         if let status = ErrorStatus(body: body) ?? ErrorStatus(salvagedFrom: body) { return classify(status) }
         let text = String(decoding: body.prefix(2_000), as: UTF8.self)
         let isMarkup = text.drop { $0.isWhitespace }.hasPrefix("<")
-        if httpStatus == 404, isMarkup || body.isEmpty {
+        // Google's own 404 says what was not found; any other comes from somebody else.
+        if httpStatus == 404 {
             return finished(
                 GeminiError(
                     .wrongHost, reach: .answered, charged: .no, "there is no Gemini API under the configured base URL",
-                    hint: baseURLHint), nil, text: nil)
+                    hint: baseURLHint), nil, text: isMarkup ? nil : text)
         }
         return finished(kindOfPlainStatus(message: isMarkup ? "" : text), nil, text: isMarkup ? nil : text)
     }

@@ -127,6 +127,7 @@ extension GeminiError {
     static func invalidAnswer(_ message: String, usage: Usage? = nil) -> GeminiError {
         var error = GeminiError(.upstreamInvalid, reach: .answered, charged: .unknown, message)
         error.usage = usage
+        if let usage, usage.outputTokens + usage.thoughtTokens > 0 { error.charged = .yes }
         return error
     }
 
@@ -142,10 +143,11 @@ extension GeminiError {
         _ envelope: AnswerEnvelope, text: String, usage: Usage?, draftCount: Int, redaction: Redaction
     ) -> GeminiError {
         let candidate = envelope.candidates?.first
-        let blockReason = envelope.promptFeedback?.blockReason
-        let finishReason = blockReason ?? candidate?.finishReason
+        let blockReason = (envelope.promptFeedback?.blockReason).map { redaction.apply(to: $0) }
+        let stopReason = (candidate?.finishReason).map { redaction.apply(to: $0) }
+        let finishReason = blockReason ?? stopReason
         let explanation = candidate?.finishMessage ?? envelope.promptFeedback?.blockReasonMessage
-        var error = FinishReason.error(blockReason: blockReason, finishReason: candidate?.finishReason)
+        var error = FinishReason.error(blockReason: blockReason, finishReason: stopReason)
         if draftCount > 0 { error.message = "the model made \(draftCount) drafts and no final image" }
         error.finishReason = finishReason
         error.text = (text.isEmpty ? explanation : text).map { redaction.withoutSecrets($0) }
@@ -169,8 +171,7 @@ enum FinishReason {
             return blocked("Google blocked the prompt (\(safe(blockReason)))")
         }
         switch finishReason {
-        case "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "OTHER", "ESCALATION",
-            "MODEL_ARMOR":
+        case "SAFETY", "RECITATION", "LANGUAGE", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "ESCALATION", "MODEL_ARMOR":
             return blocked("Google stopped the answer (\(safe(finishReason)))")
         case "IMAGE_SAFETY":
             var error = blocked("Google made an image and held it to be unsafe")
@@ -192,8 +193,17 @@ enum FinishReason {
                 "Google misses a thought signature in the conversation")
         case "STOP":
             return noImage("the model answered without an image", isRetryable: true)
-        default:
+        case "MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS":
+            var error = noImage("the model went astray in its search (\(safe(finishReason)))", isRetryable: true)
+            error.hint = "ask again, without grounding if there was any"
+            return error
+        case nil, "NO_IMAGE", "IMAGE_OTHER", "MALFORMED_RESPONSE", "CONTINUATION", "FINISH_REASON_UNSPECIFIED":
             return noImage("the model made no image (\(safe(finishReason ?? "no reason given")))", isRetryable: true)
+        default:
+            var error = blocked("Google stopped the answer (\(safe(finishReason)))")
+            error.isRetryable = true
+            error.hint = "the same prompt may pass once more; if not, rephrase it"
+            return error
         }
     }
 
