@@ -63,6 +63,25 @@ struct FileUploadTests {
         try await upstream.stop()
     }
 
+    @Test func aFileThatIsNeverFoundSaysNothingOfTheKey() async throws {
+        let refusal = #"{"error":{"message":"You do not have permission to access the File f%, or it may not exist."}}"#
+        let upstream = try await FilesServer.start { request in
+            guard request.uri.hasSuffix(":generateContent") else { return nil }
+            return [.answer(403, refusal.replacing("%", with: request.body.contains("/f1") ? "1" : "2"))]
+        }
+        var request = asking()
+        request.inputs = [input("over the limit", "image/png")]
+        let native = try route(to: upstream, inputLimit: 5)
+        do throws(GeminiError) {
+            _ = try await generated(request, native)
+            Issue.record("it drew")
+        } catch {
+            #expect(Outcome(error) == Outcome(.upstreamInvalid, .answered, .no) && error.isRetryable)
+        }
+        #expect(upstream.requests.filter { $0.uri.hasSuffix(":generateContent") }.count == 2)
+        try await upstream.stop()
+    }
+
     @Test func tenRequestsAtOnceUploadOnce() async throws {
         let upstream = try await FilesServer.start()
         var request = asking()
@@ -163,6 +182,15 @@ struct FileUploadTests {
         try await upstream.stop()
     }
 
+    @Test(arguments: [#"{"error":{"code":404,"message":"m","status":"NOT_FOUND"}}"#, ""])
+    func aHostWithoutTheFilesAPISaysNothingOfTheModelOrTheKey(_ body: String) async throws {
+        let upstream = try await FilesServer.start { _ in [.answer(404, body)] }
+        let error = try #require(await uploadError(to: upstream))
+        #expect(Outcome(error) == Outcome(.upstreamInvalid, .notSent, .no) && !error.isRetryable)
+        #expect(error.message == "the Files API, by which large input images go ahead, answered 404")
+        try await upstream.stop()
+    }
+
     @Test func aConversationThatIsTooLargeByItsOwnImagesIsRefusedUnsent() async throws {
         let upstream = try await FilesServer.start()
         var request = asking()
@@ -181,19 +209,6 @@ struct FileUploadTests {
         }
         #expect(upstream.requests == [])
         try await upstream.stop()
-    }
-
-    @Test func vertexRefusesAnInputOfMoreThanSevenMegabytesByItsName() throws {
-        var request = asking()
-        let large = MemorySource([], claiming: 7_000_001)
-        request.inputs = [input("a", "image/png"), InputImage(mimeType: "image/png", sha256: "b", source: large)]
-        let body = try request.body(for: .vertex)
-        #expect(throws: GeminiError.self) { try InlineLimits.vertex.check(request, body) }
-        do throws(GeminiError) {
-            try InlineLimits.vertex.check(request, body)
-        } catch {
-            #expect(error.kind == .tooLarge && error.fields == ["inputs.1"])
-        }
     }
 
     private func upload(

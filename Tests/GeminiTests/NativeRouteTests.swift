@@ -59,6 +59,14 @@ struct NativeRouteTests {
         try await upstream.stop()
     }
 
+    @Test func aRequestWithoutTimeIsNotSent() async throws {
+        let upstream = try await ScriptedUpstream { _ in [.answer(200, answerBody(with: picture()))] }
+        let error = try await failed(try route(to: upstream), deadline: .zero)
+        #expect(Outcome(error) == Outcome(.upstreamTimeout, .notSent, .no) && error.isRetryable)
+        #expect(upstream.requests == [])
+        try await upstream.stop()
+    }
+
     @Test func oneWarmConnectionServesTheNextRequest() async throws {
         let upstream = try await ScriptedUpstream { request in
             [.answer(200, request.method == "GET" ? "{}" : answerBody(with: picture()))]

@@ -1,5 +1,18 @@
 // The uploaded files of one project: a request that would be too large to carry its images gets some of them sent ahead.
 
+extension GeminiError {
+    /// This error, which speaks of a file that was uploaded just now: it says nothing of the model or the key, as the
+    /// same status does elsewhere.
+    var ofAFile: GeminiError {
+        var error = self
+        error.kind = .upstreamInvalid
+        error.isRetryable = true
+        error.message = "Google does not find an input image that was uploaded just now"
+        error.hint = "try again; a smaller input needs no upload"
+        return error
+    }
+}
+
 /// Uploads each image once, however many requests want it at the same time.
 actor FileUploads {
     private let access: FilesAccess

@@ -43,8 +43,15 @@ struct FilesAccess: Sendable {
         else { throw .filesAPIUnclear }
         let answer = try await client.collect(request, deadline: try remaining(until))
         guard answer.status != 200 else { return answer }
-        var error = ErrorClassifier(httpStatus: answer.status, retryAfter: nil, key: key)
+        var error = ErrorClassifier(httpStatus: 0, key: key).answering(answer)
             .classify(body: Array(answer.body.prefix(ErrorClassifier.bodyBytes)))
+        if [404, 405].contains(answer.status) {
+            // What is missing is the Files API or a file, and neither the model nor the host of the models.
+            error.kind = .upstreamInvalid
+            error.message = "the Files API, by which large input images go ahead, answered \(answer.status)"
+            error.hint =
+                "check that `base_url` leads to it, at /upload beside the version; smaller inputs need no upload"
+        }
         error.reach = .notSent
         error.charged = .no
         throw error

@@ -53,7 +53,11 @@ package struct NativeRoute: Route {
             guard !gone.isEmpty else { throw error }
             await uploads.forget(gone)
             let again = try await uploads.prepare(request, until: until)
-            return try await send(request, again.body, until: until, makeSink: makeSink, progress: progress)
+            do throws(GeminiError) {
+                return try await send(request, again.body, until: until, makeSink: makeSink, progress: progress)
+            } catch {
+                throw again.gone(error).isEmpty ? error : error.ofAFile
+            }
         }
     }
 
@@ -63,6 +67,7 @@ package struct NativeRoute: Route {
         progress: @escaping @Sendable (ExchangeEvent) -> Void
     ) async throws(GeminiError) -> Answer<Sink> {
         let deadline = until - .now
+        guard deadline > .zero else { throw .tooLateToSend }
         // In whole seconds, as if no time had gone since the deadline was set.
         let seconds = Duration.seconds((deadline / .seconds(1)).rounded(.up))
         guard
