@@ -153,6 +153,46 @@ struct VertexRouteTests {
         try await upstream.stop()
     }
 
+    @Test func theMetadataServerIsAskedPastTheProxy() async throws {
+        let upstream = try await ScriptedUpstream(certificateFor: nil) { _ in
+            [
+                .answer(
+                    200, #"{"access_token":"vm","expires_in":3599,"token_type":"Bearer"}"#,
+                    headers: "Metadata-Flavor: Google\r\n")
+            ]
+        }
+        var settings = VertexRoute.Settings(
+            credential: .metadataServer(MetadataServer(host: "localhost:\(upstream.port)")), project: "demo-project")
+        settings.baseURL = try BaseURL(upstream.origin, for: .vertex)
+        // Nobody listens there.
+        settings.transport.proxy = UpstreamClient.Proxy(host: "127.0.0.1", port: 1)
+        let vertex = try VertexRoute(settings)
+        upstream.own(vertex)
+        #expect(Outcome(try await failed(vertex)) == Outcome(.upstreamUnavailable, .notSent, .no))
+        // More than once if this machine was too busy to answer itself in time.
+        #expect(
+            Set(upstream.requests.map(\.uri)) == ["/computeMetadata/v1/instance/service-accounts/default/token"])
+        try await upstream.stop()
+    }
+
+    @Test func anInputThatIsTooLargeHereIsRefusedUnsent() async throws {
+        let upstream = try await upstream()
+        let vertex = try route(to: upstream, .expressKey(try key()))
+        var request = asking()
+        request.inputs = [
+            InputImage(mimeType: "image/png", sha256: "b", source: MemorySource([], claiming: 7_000_001))
+        ]
+        do throws(GeminiError) {
+            _ = try await vertex.generate(
+                request, deadline: .seconds(60), makeSink: { _ in MemorySink() }, progress: { _ in })
+            Issue.record("it was sent")
+        } catch {
+            #expect(Outcome(error) == Outcome(.tooLarge, .notSent, .no) && error.fields == ["inputs.0"])
+        }
+        #expect(upstream.requests == [])
+        try await upstream.stop()
+    }
+
     @Test(
         arguments: [
             ("global", "https://aiplatform.googleapis.com"), ("us", "https://aiplatform.us.rep.googleapis.com"),

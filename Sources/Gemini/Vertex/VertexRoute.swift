@@ -41,6 +41,8 @@ package struct VertexRoute: Route {
     /// Where the models are listed, which belongs to no project.
     let listingURL: String
     private let client: UpstreamClient
+    /// The way to the metadata server, which is on this machine's own network.
+    private let nearClient: UpstreamClient?
     private let access: Access
 
     private enum Access {
@@ -69,13 +71,22 @@ package struct VertexRoute: Route {
         }
         client = try UpstreamClient(settings.transport)
         switch settings.credential {
-        case .expressKey(let key): access = .key(key)
+        case .expressKey(let key):
+            nearClient = nil
+            access = .key(key)
         case .serviceAccount(let account):
+            nearClient = nil
             let endpoint = TokenEndpoint(client: client, account: account, clock: settings.clock)
             access = .token(
                 TokenSource(clock: settings.clock) { () async throws(GeminiError) in try await endpoint.fetch() })
         case .metadataServer(let server):
-            let endpoint = MetadataEndpoint(client: client, server: server, clock: settings.clock)
+            // A proxy would ask for another machine's token, or hear this one's.
+            var near = settings.transport
+            near.proxy = nil
+            near.addressFamily = .any
+            let nearClient = try UpstreamClient(near)
+            self.nearClient = nearClient
+            let endpoint = MetadataEndpoint(client: nearClient, server: server, clock: settings.clock)
             access = .token(
                 TokenSource(clock: settings.clock) { () async throws(GeminiError) in try await endpoint.fetch() })
         }
@@ -90,6 +101,7 @@ package struct VertexRoute: Route {
 
     package func shutdown() async {
         if case .token(let source) = access { await source.shutdown() }
+        await nearClient?.shutdown()
         await client.shutdown()
     }
 
@@ -99,6 +111,7 @@ package struct VertexRoute: Route {
     ) async throws(GeminiError) -> Answer<Sink> {
         try request.checkModel()
         let body = try request.body(for: .vertex)
+        try InlineLimits.vertex.check(request, body)
         let until = ContinuousClock.now + deadline
         func send(_ credential: Credential) async throws(GeminiError) -> Answer<Sink> {
             let rest = until - .now
