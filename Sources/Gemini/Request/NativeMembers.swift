@@ -21,9 +21,9 @@ extension GenerationRequest {
         }
         for (name, value) in members.sorted(by: { $0.key < $1.key }) {
             switch Self.folded(name) {
-            case "contents", "model", "tools", "toolconfig", "cachedcontent", "servicetier":
+            case "contents", "model", "tools", "toolconfig", "cachedcontent", "servicetier", "systeminstruction":
                 return .forbidden(path: name)
-            case "safetysettings" where !safety.isEmpty, "systeminstruction" where systemInstruction != nil:
+            case "safetysettings" where !safety.isEmpty:
                 return .forbidden(path: name)
             case "generationconfig":
                 guard case .object(let config) = value else { return .forbidden(path: name) }
