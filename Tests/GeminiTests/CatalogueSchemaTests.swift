@@ -89,6 +89,14 @@ struct CatalogueSchemaTests {
         #expect(merged.asOf == "2026-12-01" && merged.retired == shipped.retired)
     }
 
+    @Test func anEmptyListTakesAwayWhatAModelCouldDoAndNoModel() throws {
+        let merged = try Catalogue.shipped(
+            overriddenBy: Array(
+                #"{"models":[{"id":"gemini-3.1-flash-image","grounding":[],"aliases":[]}],"retired":[]}"#.utf8))
+        #expect(merged.models.first?.grounding == [] && merged.models.first?.aliases == [])
+        #expect(try merged.models.count == 5 && merged.retired == Catalogue.shipped().retired)
+    }
+
     @Test func aModelThatIsNewComesAtTheEnd() throws {
         let row =
             #"{"id":"gemini-5-image","title":"Five","aliases":["five"],"routes":["native"],"sendsImageSize":true,"defaultSize":"1K","defaultRatio":"1:1","sizes":[{"name":"1K","imageTokens":9,"usuallySeconds":[1,2],"pixels":{"1:1":[1024,1024]}}],"microUSDPerMillionTokens":{"input":1,"text":2,"image":3},"textTokenCap":5,"maxInputs":1,"inputImageTokens":7,"thinking":[],"grounding":[]}"#

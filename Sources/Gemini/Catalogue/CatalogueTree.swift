@@ -86,7 +86,7 @@ extension CatalogueTree {
         switch (self, other) {
         case (.object(let mine), .object(let others)):
             return .object(mine.merging(others) { $0.merging($1) })
-        case (.list(let mine), .list(let others)) where others.allSatisfy({ $0.identity != nil }):
+        case (.list(let mine), .list(let others)) where (mine + others).allSatisfy({ $0.identity != nil }):
             var merged = mine
             for item in others {
                 if let index = merged.firstIndex(where: { $0.identity == item.identity }) {
