@@ -139,6 +139,9 @@ extension Scheduler {
 
     package mutating func open(_ key: GateKey) { gates.open(key) }
 
+    /// The gate itself, a pause aside.
+    package func gate(_ key: GateKey) -> Gate? { gates.shut[key] }
+
     /// The gate that holds this model back, the one that opens last if there are two; a paused project is one too.
     package func shutGate(project: String, model: String, now: Int64) -> Gate? {
         gates.standing(project: project, model: model, now: now)

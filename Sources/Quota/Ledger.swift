@@ -150,6 +150,13 @@ package struct Ledger<Hold: Hashable & Sendable>: Sendable {
     /// Lets a hold stand until an admin or the configured time decides; it counts as before.
     package mutating func markUnknown(_ id: Hold) { holds[id]?.isUnknown = true }
 
+    /// Whether a project's budget has room for a hold that is another project's.
+    package mutating func hasRoom(for id: Hold, in project: String, now: Int64) -> Bool {
+        guard let entry = holds[id], let book = books[.project(project)] else { return true }
+        var copy = book
+        return copy.overdraft(entry.micros, .project(project), now: now, &calendar) == nil
+    }
+
     /// Moves a hold to the project that serves the call in the end.
     package mutating func move(_ id: Hold, from old: String, to new: String) {
         guard var entry = holds[id], let place = entry.accounts.firstIndex(of: .project(old)) else { return }

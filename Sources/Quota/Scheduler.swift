@@ -24,7 +24,7 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
         }
     }
 
-    let bounds: Bounds
+    package var bounds: Bounds
     var projects: [String: ProjectQueue<Job>] = [:]
     var tickets: [Job: Ticket<Job>] = [:]
     var seatsTaken: [UInt32: Int] = [:]
@@ -41,6 +41,8 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     var windowsOpenAt: Int64?
     /// Queued jobs that another project may serve.
     var overflowing = 0
+    /// Models whose day `next` has found used up while interactive jobs wait for it.
+    var usedUpDays: Set<GateKey> = []
     /// Queued jobs that no waiting helps.
     var hopeless: [Job: WindowKind] = [:]
 

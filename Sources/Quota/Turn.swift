@@ -64,7 +64,12 @@ extension Scheduler {
                 held.everything = true
             } else if window.kind == .requestsPerDay {
                 // A used-up day is the same for all of the model's.
-                if isBulk { held.bulkModels.insert(model) } else { held.models.insert(model) }
+                if isBulk {
+                    held.bulkModels.insert(model)
+                } else {
+                    held.models.insert(model)
+                    if case .at = window.opening { usedUpDays.insert(GateKey(project: name, model: model)) }
+                }
             } else {
                 held.models.insert(model)
             }
@@ -81,7 +86,8 @@ extension Scheduler {
             taken = project.take(interactiveRun: bounds.interactiveRun) { entry, _ in
                 guard let ticket = tickets[entry.job], ticket.arrival == entry.arrival else { return .gone }
                 server = ticket.overflow.first { other in
-                    !isAtItsMost(ticket) && projects[other]?.hasFreeSlot ?? false && !isPaused(project: other) && obstacle(to: ticket, in: other, now: now) == nil
+                    !isAtItsMost(ticket) && projects[other]?.hasFreeSlot ?? false && !isPaused(project: other)
+                        && obstacle(to: ticket, in: other, now: now) == nil
                 }
                 return server == nil ? .shut : .open
             }
@@ -94,6 +100,12 @@ extension Scheduler {
         ticket.project = server
         start(ticket, now: now)
         return ticket
+    }
+
+    /// Models whose day is used up while interactive jobs wait for it, each told once until `next` finds it again.
+    package mutating func takeUsedUpDays() -> Set<GateKey> {
+        defer { usedUpDays = [] }
+        return usedUpDays
     }
 
     /// Takes out the jobs that no waiting helps: each is more than a whole limit, which may have been learnt since it

@@ -16,8 +16,13 @@ extension Model {
     /// - Returns: Micro-dollars; nil when the model has no such size.
     package func holdMicros(imageSize: String?, promptBytes: Int, inputImageCount: Int = 0, count: Int = 1) -> Int? {
         guard let size = size(named: imageSize) else { return nil }
-        let inputTokens = promptBytes + Self.frameTokens + inputImageCount * inputImageTokens
+        let inputTokens = mostInputTokens(promptBytes: promptBytes, inputImageCount: inputImageCount)
         return micros(input: inputTokens, text: textTokenCap, image: size.imageTokens) * count
+    }
+
+    /// The most tokens that a request can have: one for each byte of its text.
+    package func mostInputTokens(promptBytes: Int, inputImageCount: Int) -> Int {
+        promptBytes + Self.frameTokens + inputImageCount * inputImageTokens
     }
 
     /// What the request will probably cost: a token for four bytes, no text, no thoughts.

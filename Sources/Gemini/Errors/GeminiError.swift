@@ -88,6 +88,8 @@ package struct GeminiError: Error, Sendable {
     package var retryAfter: Duration?
     /// The limit that a 429 named.
     package var quota: Quota?
+    /// That a spending cap is that of the month, which ends with it.
+    package var endsWithMonth = false
     package var finishReason: String?
     /// What the model said instead of an image.
     package var text: String?

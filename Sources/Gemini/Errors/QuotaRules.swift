@@ -26,9 +26,11 @@ enum QuotaRules {
             return answered(.spendCap, "the prepaid credit is used up", hint: "see https://ai.studio/spend")
         }
         if lowered.contains("monthly spending cap") {
-            return answered(
+            var error = answered(
                 .spendCap, "the project's monthly spending cap is reached",
                 hint: "raise it at https://ai.studio/spend or wait for the month to end")
+            error.endsWithMonth = true
+            return error
         }
         // Every model here makes images, of which the free tier has none; a limit that is not even named is that one.
         let isZero =
