@@ -150,6 +150,7 @@ struct ErrorClassifierTests {
             ),
             (400, #"{"error":{"message":"Provided image is not valid."}}"#, .badInput),
             (403, #"{"error":{"details":[{"reason":"BILLING_DISABLED"}]}}"#, .serviceDisabled),
+            (403, #"{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}"#, .keyRestricted),
             (503, #"{"error":{"message":"Deadline expired before operation could complete."}}"#, .upstreamTimeout),
         ] as [(Int, String, GeminiError.Kind)])
     func bodiesThatAreNoStatusStillHaveAKind(_ status: Int, _ body: String, _ kind: GeminiError.Kind) {

@@ -9,6 +9,8 @@ struct OpenAIRouteTests {
         var settings = OpenAIRoute.Settings(
             baseURL: try BaseURL(upstream.base + "/openai", for: .openai), key: try key())
         settings.transport.extraCertificatesFile = upstream.certificatePath
+        // This machine may be busy.
+        settings.transport.connectTimeout = .seconds(60)
         let route = try OpenAIRoute(settings)
         upstream.own(route)
         return route
@@ -32,6 +34,34 @@ struct OpenAIRouteTests {
                 "content-type": "application/json", "x-server-timeout": "55",
                 "content-length": "\(request.body.utf8.count)",
             ])
+        try await upstream.stop()
+    }
+
+    @Test func whatHasNoPlaceBesideAPromptIsRefusedUnsent() async throws {
+        let upstream = try await ScriptedUpstream { _ in [.answer(200, "{}")] }
+        let compatible = try route(to: upstream)
+        let controls: [(String, (inout GenerationRequest) -> Void)] = [
+            ("aspectRatio", { $0.aspectRatio = "1:1" }), ("imageSize", { $0.imageSize = "1K" }),
+            ("seed", { $0.seed = 1 }), ("temperature", { $0.temperature = 1 }), ("thinking", { $0.thinking = "high" }),
+            ("grounding", { $0.grounding = [.web] }), ("safety", { $0.safety = ["c": "OFF"] }),
+            ("systemInstruction", { $0.systemInstruction = "s" }),
+            ("personGeneration", { $0.personGeneration = "ALLOW_ALL" }),
+            ("outputType", { $0.outputType = "image/png" }),
+            ("native", { $0.native = Array("{}".utf8) }), ("inputs", { $0.inputs = [input("a", "image/png")] }),
+            ("continues", { $0.history = [Turn(prompt: "p", inputs: [], content: [], images: [])] }),
+        ]
+        for (name, set) in controls {
+            var request = asking()
+            set(&request)
+            do throws(GeminiError) {
+                _ = try await compatible.generate(
+                    request, deadline: .seconds(60), makeSink: { _ in MemorySink() }, progress: { _ in })
+                Issue.record("\(name) was dropped in silence")
+            } catch {
+                #expect(Outcome(error) == Outcome(.upstreamRejected, .notSent, .no) && error.fields == [name])
+            }
+        }
+        #expect(upstream.requests == [])
         try await upstream.stop()
     }
 

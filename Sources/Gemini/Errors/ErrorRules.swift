@@ -89,6 +89,10 @@ enum CredentialRules {
         case "CONSUMER_SUSPENDED", "CONSUMER_INVALID", "GCP_SUSPENDED":
             return answered(
                 .keyRejected, "Google has suspended the key's project", hint: "use a key of another project")
+        case "ACCESS_TOKEN_SCOPE_INSUFFICIENT":
+            return answered(
+                .keyRestricted, "the access token does not reach this API",
+                hint: "give the machine's service account the scope cloud-platform")
         case "IAM_PERMISSION_DENIED":
             return permissionDenied(route)
         case "LOCATION_POLICY_VIOLATED", "LOCATION_ORG_POLICY_VIOLATED":

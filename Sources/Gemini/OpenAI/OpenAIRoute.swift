@@ -37,6 +37,8 @@ package struct OpenAIRoute: Route {
         progress: @escaping @Sendable (ExchangeEvent) -> Void
     ) async throws(GeminiError) -> Answer<Sink> {
         try request.checkModel()
+        // `RouteSupport` has refused it before; here it would be dropped in silence.
+        if let name = request.givenBesidesPrompt { throw .unencodable(name) }
         guard let body = try? Self.body(of: request),
             let httpRequest = try? HTTPClient.Request(
                 url: settings.baseURL.text + "/images/generations", method: .POST,
@@ -80,5 +82,20 @@ package struct OpenAIRoute: Route {
         var n = 1
         /// Addresses of images are not offered.
         var response_format = "b64_json"
+    }
+}
+
+extension GenerationRequest {
+    /// The first member that is given and has no place beside a prompt, by the name of its parameter.
+    fileprivate var givenBesidesPrompt: String? {
+        let given: [(name: String, isGiven: Bool)] = [
+            ("aspectRatio", aspectRatio != nil), ("imageSize", imageSize != nil), ("seed", seed != nil),
+            ("temperature", temperature != nil), ("thinking", thinking != nil || includesThoughts != nil),
+            ("grounding", !grounding.isEmpty), ("safety", !safety.isEmpty),
+            ("systemInstruction", systemInstruction != nil), ("personGeneration", personGeneration != nil),
+            ("outputType", outputType != nil), ("native", native != nil), ("inputs", !inputs.isEmpty),
+            ("continues", !history.isEmpty),
+        ]
+        return given.first(where: \.isGiven)?.name
     }
 }
