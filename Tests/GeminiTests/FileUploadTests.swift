@@ -242,6 +242,8 @@ struct FileUploadTests {
     ) throws -> NativeRoute {
         var settings = NativeRoute.Settings(baseURL: try BaseURL(upstream.base), key: try key())
         settings.transport.extraCertificatesFile = upstream.certificatePath
+        // This machine may be busy.
+        settings.transport.connectTimeout = .seconds(60)
         settings.inlineLimits = InlineLimits(requestBytes: limit, inputBytes: inputLimit)
         settings.uploads = memory
         let native = try NativeRoute(settings)

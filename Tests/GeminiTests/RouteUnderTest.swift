@@ -34,6 +34,8 @@ func key() throws -> ApiKey { try #require(ApiKey("the-key")) }
 func route(to upstream: ScriptedUpstream, trusting: Bool = true) throws -> NativeRoute {
     var settings = NativeRoute.Settings(baseURL: try BaseURL(upstream.base), key: try key())
     settings.transport.extraCertificatesFile = trusting ? upstream.certificatePath : nil
+    // This machine may be busy.
+    settings.transport.connectTimeout = .seconds(60)
     let native = try NativeRoute(settings)
     upstream.own(native)
     return native

@@ -13,6 +13,8 @@ struct UpstreamClientTests {
     ) throws -> NativeRoute {
         var settings = NativeRoute.Settings(baseURL: try BaseURL(base), key: try key())
         settings.transport.extraCertificatesFile = upstream.certificatePath
+        // This machine may be busy.
+        settings.transport.connectTimeout = .seconds(60)
         change(&settings.transport)
         let route = try NativeRoute(settings)
         upstream.own(route)

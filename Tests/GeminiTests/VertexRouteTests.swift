@@ -16,6 +16,8 @@ struct VertexRouteTests {
         var settings = VertexRoute.Settings(credential: credential)
         settings.baseURL = try BaseURL(upstream.origin, for: .vertex)
         settings.transport.extraCertificatesFile = upstream.certificatePath
+        // This machine may be busy.
+        settings.transport.connectTimeout = .seconds(60)
         settings.clock = time.clock
         let route = try VertexRoute(settings)
         upstream.own(route)
