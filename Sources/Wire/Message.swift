@@ -40,7 +40,10 @@ public struct Request: Sendable, Hashable {
         switch message["params"] {
         case nil: params = [:]
         case .object(let members)?: params = members
-        case .some(let other): throw refuse("params is an object or absent, not \(other.kindName)")
+        // A notification is never answered, whatever it holds.
+        case .some(let other):
+            guard id == nil else { throw refuse("params is an object or absent, not \(other.kindName)") }
+            params = [:]
         }
         self.id = id
         self.method = method

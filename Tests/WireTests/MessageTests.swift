@@ -31,6 +31,12 @@ import Wire
         #expect(request.params == [:])
     }
 
+    @Test func aNotificationIsOneWhateverItsParamsAre() throws {
+        let request = try Request(line: [UInt8](#"{"jsonrpc":"2.0","method":"server.hello","params":[1]}"#.utf8))
+        #expect(request.id == nil)
+        #expect(request.params == [:])
+    }
+
     @Test func aStringIDIsKept() throws {
         let request = try Request(line: [UInt8](#"{"jsonrpc":"2.0","id":"a\u00e9/","method":"m"}"#.utf8))
         #expect(request.id == .string("aé/"))
