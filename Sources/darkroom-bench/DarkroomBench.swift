@@ -4,11 +4,14 @@ import ArgumentParser
 import Glibc
 
 @main
-struct DarkroomBench: ParsableCommand {
+struct DarkroomBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "darkroom-bench",
         abstract: "Measure Darkroom beside what people use today.",
-        subcommands: [CompareCommand.self, HoldCommand.self, QuotaCommand.self, AdmitCommand.self])
+        subcommands: [
+            CompareCommand.self, HoldCommand.self, QuotaCommand.self, AdmitCommand.self, TrickleCommand.self,
+            TrickleClientsCommand.self,
+        ])
 }
 
 /// What stops a benchmark, in a sentence for the person who started it.
