@@ -17,9 +17,12 @@ extension Engine {
         guard let job = state.withLock({ $0[id]?.isOver == false ? $0.jobs[id.job] : nil }) else {
             return freeSlot(of: ticket)
         }
+        guard borrow(ticket) else { return }
         let order: CallOrder
+        let sinks: Sinks
         do throws(Unprepared) {
-            order = try await prepare(job, call: id.call)
+            order = try await prepare(job, call: id.call, project: ticket.project)
+            sinks = try openSinks(of: id)
         } catch {
             freeSlot(of: ticket)
             switch error {
@@ -35,7 +38,12 @@ extension Engine {
                 return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: false)
             }
             do {
-                guard try await store.start(id.job, call: id.call, at: clock.now()) else {
+                let isShared = !ticket.overflow.isEmpty
+                guard
+                    try await store.start(
+                        id.job, call: id.call, at: clock.now(),
+                        by: isShared ? (project: ticket.project, route: order.plan.route) : nil)
+                else {
                     freeSlot(of: ticket)
                     return await reconcile(id)
                 }
@@ -57,13 +65,14 @@ extension Engine {
         }
         FaultPoint.reach(.requestBeforeSend)
         let begun = clock.elapsed()
+        let sentAt = clock.now().milliseconds
         let outcome = await generators[ticket.project]?.generate(
-            order, sink: { [store] in try store.artifacts.makeTemporary() },
+            order, sink: { try sinks.next() },
             progress: { [weak self] in self?.progressed(id, $0) })
         let upstream = clock.elapsed() - begun
         FaultPoint.reach(.lastByte)
-        let postponement = postpone(id, outcome)
-        freeSlot(of: ticket, measured: upstream, outcome: outcome)
+        let postponement = postpone(ticket, outcome, sentAt: sentAt)
+        freeSlot(of: ticket, Self.ending(outcome, order.plan), measured: upstream)
         await conclude(id, order, outcome, postponement, upstream: upstream)
     }
 
@@ -99,7 +108,7 @@ extension Engine {
     }
 
     /// The order for a call: from memory, or read back and planned anew after a restart.
-    private func prepare(_ job: LiveJob, call: Int) async throws(Unprepared) -> CallOrder {
+    private func prepare(_ job: LiveJob, call: Int, project: String) async throws(Unprepared) -> CallOrder {
         let params: GenerateImage.Params
         let material: Material
         do throws(StoreError) {
@@ -113,10 +122,10 @@ extension Engine {
         }
         let plan: CallPlan
         do throws(WireError) {
-            if let kept = job.plan {
+            if let kept = job.plan, kept.project == project {
                 plan = kept
             } else {
-                plan = try replan(job.id, project: job.calls[call].ticket.project, params, material)
+                plan = try replan(job.id, project: project, params, material)
             }
         } catch {
             if error.kind == .keyMissing { throw .wait(error, .seconds(30)) }
@@ -124,7 +133,7 @@ extension Engine {
         }
         state.withLock { state in
             state.jobs[job.id]?.params = params
-            state.jobs[job.id]?.plan = plan
+            if project == job.calls[call].ticket.home { state.jobs[job.id]?.plan = plan }
             if material.history.isEmpty { state.jobs[job.id]?.material = material }
         }
         return CallOrder(
@@ -137,6 +146,15 @@ extension Engine {
             }, timeout: plan.upstreamTimeout)
     }
 
+    private func openSinks(of id: CallID) throws(Unprepared) -> Sinks {
+        do {
+            return try Sinks(store.artifacts)
+        } catch {
+            logger.error("no file for an image could be opened", metadata: ["job": "\(id.job)", "error": "\(error)"])
+            throw .wait(WireError(error, charged: .no, job: id.job), .seconds(5))
+        }
+    }
+
     private func replan(
         _ id: JobID, project: String, _ params: GenerateImage.Params, _ material: Material
     ) throws(WireError) -> CallPlan {
@@ -144,13 +162,58 @@ extension Engine {
             throw WireError(
                 .invalidConfiguration, "the project \(project) is no longer configured", charged: .no, job: id)
         }
+        var params = params
+        params.project = project
         return try generator.plan(params, material)
     }
 
-    private func freeSlot(of ticket: Ticket<CallID>, measured: Duration? = nil, outcome: CallOutcome? = nil) {
+    /// What an outcome is for the windows: an error that is an answer was counted by upstream too.
+    private static func ending(_ outcome: CallOutcome?, _ plan: CallPlan) -> Quota.Ending {
+        switch outcome {
+        case .answered(let answer): return .answered(costMicros: answer.costMicros ?? plan.expectedMicros)
+        case .refused(_, _, .call, _), nil: return .unsent
+        case .refused: return .refused
+        case .outcomeUnknown: return .unknown
+        case .failed(let error):
+            switch error.charged {
+            case .no: return .answered(costMicros: 0)
+            case .yes: return .answered(costMicros: plan.expectedMicros)
+            default: return .answered(costMicros: plan.holdMicros)
+            }
+        }
+    }
+
+    /// Takes the hold of a call to the project that is to serve it in its own one's stead.
+    ///
+    /// - Returns: False when that project's budget has no room; then the call is in line again.
+    private func borrow(_ ticket: Ticket<CallID>) -> Bool {
+        guard ticket.project != ticket.home else { return true }
+        return state.withLock { state in
+            let now = moment(&state)
+            if state.ledger.hasRoom(for: ticket.job, in: ticket.project, now: now) {
+                state.ledger.move(ticket.job, from: ticket.home, to: ticket.project)
+                return true
+            }
+            state.scheduler.finish(ticket, .unsent, now: now)
+            guard var call = state[ticket.job], !call.isOver else { return false }
+            call.ticket.overflow.removeAll { $0 == ticket.project }
+            call.isHandedOver = false
+            state[ticket.job] = call
+            state.scheduler.seat(call.ticket)
+            state.scheduler.enqueue(ticket.job, first: true)
+            setAlarm(of: ticket.job.job, &state)
+            pump(&state)
+            return false
+        }
+    }
+
+    private func freeSlot(of ticket: Ticket<CallID>, _ ending: Quota.Ending = .unsent, measured: Duration? = nil) {
         state.withLock { state in
-            state.scheduler.release(project: ticket.project)
-            if let measured, case .answered = outcome {
+            state.scheduler.finish(ticket, ending, now: moment(&state))
+            if ticket.project != ticket.home, ending == .unsent || ending == .refused {
+                state.ledger.move(ticket.job, from: ticket.project, to: ticket.home)
+            }
+            if let measured, case .answered = ending {
                 state.scheduler.measured(
                     seconds: measured.fractionalMilliseconds / 1000, project: ticket.project, model: ticket.model)
             }
@@ -175,14 +238,16 @@ extension Engine {
     ) async {
         switch outcome {
         case .answered(let answer): await keep(answer, of: id, order, upstream: upstream)
-        case .refused(let error, _, _):
+        case .refused(let error, _, _, _):
             guard let postponement else { return }
             await refused(id, error, postponement, upstream: upstream)
         case .failed(let error): await fail(id, order, error, upstream: upstream)
         case .outcomeUnknown(var error):
             error.charged = .unknown
             error.job = id.job
-            await end(id, .lose, error, costMicros: 0, upstream: upstream)
+            // Before its row says so: whoever decides about it finds it in both.
+            state.withLock { $0.ledger.markUnknown(id) }
+            await end(id, .lose, error, costMicros: 0, .open, upstream: upstream)
         case nil: await fail(id, order, WireError(.internal, "the project is gone", charged: .no), upstream: upstream)
         }
     }
@@ -192,7 +257,14 @@ extension Engine {
         var error = error
         error.job = id.job
         if error.charged == nil { error.charged = .unknown }
-        await end(id, .fail, error, costMicros: order.plan.expectedMicros, upstream: upstream)
+        let cost = order.plan.expectedMicros
+        let settlement: Settlement =
+            switch error.charged {
+            case .no: .nothing
+            case .yes: .cost(cost)
+            default: .whole
+            }
+        await end(id, .fail, error, costMicros: cost, settlement, upstream: upstream)
     }
 
     /// Ends a call that was not sent.
@@ -200,15 +272,18 @@ extension Engine {
         var error = error
         error.job = id.job
         error.charged = .no
-        await end(id, .refuse, error, costMicros: 0, upstream: nil)
+        await end(id, .refuse, error, costMicros: 0, .nothing, upstream: nil)
     }
 
     private func end(
-        _ id: CallID, _ transition: Transition, _ error: WireError, costMicros: Int64, upstream: Duration?
+        _ id: CallID, _ transition: Transition, _ error: WireError, costMicros: Int64, _ settlement: Settlement,
+        upstream: Duration?
     ) async {
         let call = FailedCall(
             job: id.job, call: id.call, at: clock.now(), error: error, costMicros: costMicros,
             timing: upstream.map { timing(of: id, upstream: $0) })
-        await settle(id, error) { [store] () async throws(StoreError) in try await store.end(transition, call) }
+        await settle(id, error, settlement) { [store] () async throws(StoreError) in
+            try await store.end(transition, call)
+        }
     }
 }

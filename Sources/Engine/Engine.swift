@@ -7,7 +7,7 @@ package import Logging
 package import Store
 import Wire
 
-import Quota
+package import Quota
 import Synchronization
 
 /// What bounds the engine.
@@ -21,11 +21,21 @@ package struct EngineSettings: Sendable {
     package var inputs: InputLimits
     /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
     package var unknownHold: Duration
+    /// What is kept of jobs that have ended.
+    package var retention: Retention
+    /// By project name; nothing bounds one that is not here but its slots.
+    package var projectLimits: [String: ProjectLimits]
+    /// The days and months of budgets.
+    package var calendar: CivilCalendar
+    /// From 0 to 1, by chance, so that daemons that were refused together do not come back together.
+    package var jitter: @Sendable () -> Double
 
     package init(
         maxQueue: Int = 10_000, maxQueuePerUser: Int = 10_000, maxConcurrent: [String: Int] = [:],
         defaultDeadline: Duration = .seconds(600), inputs: InputLimits = InputLimits(),
-        unknownHold: Duration = .seconds(86_400)
+        unknownHold: Duration = .seconds(86_400), retention: Retention = Retention(),
+        projectLimits: [String: ProjectLimits] = [:], calendar: CivilCalendar = .pacific,
+        jitter: @escaping @Sendable () -> Double = { .random(in: 0...1) }
     ) {
         self.maxQueue = maxQueue
         self.maxQueuePerUser = maxQueuePerUser
@@ -33,6 +43,10 @@ package struct EngineSettings: Sendable {
         self.defaultDeadline = defaultDeadline
         self.inputs = inputs
         self.unknownHold = unknownHold
+        self.retention = retention
+        self.projectLimits = projectLimits
+        self.calendar = calendar
+        self.jitter = jitter
     }
 }
 
@@ -48,6 +62,10 @@ package final class Engine: Sendable {
         var isTakenUp = false
         var holders: [Int: CheckedContinuation<Void, Never>] = [:]
         var scheduler: Scheduler<CallID>
+        var ledger: Ledger<CallID>
+        /// That what the run before has used and holds is counted.
+        var isReckoned = false
+        var watch: ClockWatch
         var jobs: [JobID: LiveJob] = [:]
         var alarms = AlarmQueue()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
@@ -70,7 +88,7 @@ package final class Engine: Sendable {
     let store: Store
     let generators: [String: any ImageGenerator]
     let defaultProject: String
-    let settings: EngineSettings
+    private let configured: Mutex<EngineSettings>
     let clock: any EngineClock
     let logger: Logger
     let state: Mutex<State>
@@ -94,16 +112,36 @@ package final class Engine: Sendable {
         self.store = store
         self.generators = generators
         self.defaultProject = defaultProject
-        self.settings = settings
+        configured = Mutex(settings)
         self.clock = clock
         self.logger = logger
         let slots = generators.keys.map { ($0, settings.maxConcurrent[$0] ?? 8) }
-        state = Mutex(
-            State(
-                scheduler: Scheduler(
-                    bounds: Scheduler.Bounds(total: settings.maxQueue, perPrincipal: settings.maxQueuePerUser),
-                    slots: Dictionary(uniqueKeysWithValues: slots))))
+        let scheduler = Scheduler<CallID>(
+            bounds: Scheduler.Bounds(total: settings.maxQueue, perPrincipal: settings.maxQueuePerUser),
+            slots: Dictionary(uniqueKeysWithValues: slots), windows: Windows(money: settings.calendar))
+        var state = State(
+            scheduler: scheduler, ledger: Ledger(calendar: settings.calendar),
+            watch: ClockWatch(wall: clock.now().milliseconds, steady: clock.elapsed().milliseconds))
+        for project in generators.keys { state.limit(project, settings.projectLimits[project] ?? ProjectLimits()) }
+        self.state = Mutex(state)
         (work, workInput) = AsyncStream.makeStream()
+    }
+
+    var settings: EngineSettings { configured.withLock { $0 } }
+
+    /// Puts other bounds in force; slots and the calendar stay as they are, and so does what was used and learnt.
+    ///
+    /// What is queued or kept beyond them stays: bounds are for what comes.
+    package func adopt(_ settings: EngineSettings) {
+        configured.withLock { $0 = settings }
+        state.withLock { state in
+            state.scheduler.bounds.total = settings.maxQueue
+            state.scheduler.bounds.perPrincipal = settings.maxQueuePerUser
+            for project in generators.keys {
+                state.limit(project, settings.projectLimits[project] ?? ProjectLimits())
+            }
+            pump(&state)
+        }
     }
 
     /// Takes up what the run before left and works until `stop`, or until the task is cancelled.
@@ -117,6 +155,7 @@ package final class Engine: Sendable {
                 await self.sweep(before: sweepBefore)
             }
             group.addTask { await self.settleUnknown() }
+            group.addTask { await self.keepHouse() }
             for await item in work { group.addTask { await self.perform(item) } }
             state.withLock { $0.phase = .stopping }
             // Stopping: what is under way may finish until the drain ends, and is aborted then.
@@ -203,16 +242,21 @@ package final class Engine: Sendable {
     /// Gives free slots to whoever is next.
     func pump(_ state: inout State) {
         guard state.phase == .running else { return }
-        let now = clock.now().milliseconds
+        let now = moment(&state)
         while let ticket = state.scheduler.next(now: now) {
             guard submit(.drive(ticket, isStarted: false), &state) else {
                 // The run was cancelled: the job stays what it is.
-                state.scheduler.release(project: ticket.project)
+                state.scheduler.finish(ticket, .unsent, now: now)
                 state.scheduler.seat(ticket)
                 return
             }
             state[ticket.job]?.isHandedOver = true
         }
+        for (ticket, kind) in state.scheduler.takeHopeless() {
+            handOver(ticket.job, Self.limitError(kind, .never, ticket, now: now), &state)
+        }
+        for key in state.scheduler.takeUsedUpDays() { endHopeless(behind: key, now: now, &state) }
+        if let opening = state.scheduler.nextOpening(now: now) { arm(for: opening, &state) }
     }
 
     private func sweep(before time: Timestamp) async {

@@ -51,6 +51,8 @@ package struct CallPlan: Sendable {
     package var holdMicros: Int64
     /// What one call costs by the catalogue, in micro-dollars.
     package var expectedMicros: Int64
+    /// The most that one call can have of them.
+    package var inputTokens: Int64
     package var warnings: [Warning]
     /// The usual time from sent to done, low and high.
     package var usuallySeconds: [Double]
@@ -67,8 +69,9 @@ package struct CallPlan: Sendable {
     package init(
         project: String, route: String, model: JobModel, holdMicros: Int64, expectedMicros: Int64,
         warnings: [Warning] = [], usuallySeconds: [Double], upstreamTimeout: Duration, requested: Requested,
-        expectedPixels: (width: Int, height: Int)? = nil, freshStart: Bool = false
+        expectedPixels: (width: Int, height: Int)? = nil, freshStart: Bool = false, inputTokens: Int64 = 0
     ) {
+        self.inputTokens = inputTokens
         self.project = project
         self.route = route
         self.model = model
@@ -116,15 +119,29 @@ package enum CallOutcome: Sendable {
     case answered(CallAnswer)
     /// Nothing reached upstream, or it refused in a way that costs nothing.
     ///
-    /// `retryAfter` is upstream's own word; `scope` says who else must wait.
-    case refused(WireError, retryAfter: Duration?, scope: RefusalScope)
+    /// `retryAfter` is upstream's own word; `scope` says who else must wait; `limit` is what upstream named.
+    case refused(WireError, retryAfter: Duration?, scope: RefusalScope, limit: NamedLimit? = nil)
     /// An answer that is an error, charged as the error says.
     case failed(WireError)
     case outcomeUnknown(WireError)
 }
 
-/// Whom a refusal concerns.
-package enum RefusalScope: Sendable { case call, model, project }
+/// Whom a refusal concerns: the one call, all that is sent for the model, or the whole project until the month ends or
+/// an admin has acted.
+package enum RefusalScope: Sendable { case call, model, project, projectThisMonth }
+
+/// The limit that a 429 named.
+package struct NamedLimit: Sendable, Equatable {
+    /// Google's `quotaId`.
+    package var id: String
+    /// Nil when it said no number.
+    package var value: Int64?
+
+    package init(id: String, value: Int64?) {
+        self.id = id
+        self.value = value
+    }
+}
 
 /// An answer with images.
 package struct CallAnswer: Sendable {

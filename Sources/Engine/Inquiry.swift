@@ -11,6 +11,7 @@ package struct EngineStatus: Sendable, Equatable {
     package struct Project: Sendable, Equatable {
         package var inFlight: Int
         package var queued: Int
+        package var isPaused: Bool
     }
 
     /// That new jobs are taken: the jobs of the run before are in memory, and it does not stop.
@@ -124,7 +125,8 @@ extension Engine {
             let projects = generators.keys.map { name in
                 let project = EngineStatus.Project(
                     inFlight: state.scheduler.inFlightCount(project: name),
-                    queued: state.scheduler.queuedCount(project: name))
+                    queued: state.scheduler.queuedCount(project: name),
+                    isPaused: state.scheduler.isPaused(project: name))
                 return (name, project)
             }
             return EngineStatus(

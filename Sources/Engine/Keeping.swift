@@ -46,7 +46,9 @@ extension Engine {
             error: mismatch,
             // A number in it that names no artifact could not be replayed.
             turn: artifacts.count == answer.images.count ? answer.turn : nil, grounding: answer.grounding)
-        await settle(id, mismatch) { [store] () async throws(StoreError) in try await store.finish(end) }
+        await settle(id, mismatch, .cost(end.costMicros)) { [store] () async throws(StoreError) in
+            try await store.finish(end)
+        }
     }
 
     /// Keeps a draft or a further image if it can be kept: the picture that was asked for does not wait for it.

@@ -10,7 +10,7 @@ struct CallID: Hashable, Sendable {
 }
 
 struct LiveCall: Sendable {
-    let ticket: Ticket<CallID>
+    var ticket: Ticket<CallID>
     var state: JobState
     var attempt: Int
     /// Refusals that count against `Engine.attempts`; a minute's quota that is waited for is none.

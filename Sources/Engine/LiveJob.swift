@@ -25,7 +25,7 @@ struct LiveJob: Sendable {
 
     let id: JobID
     let owner: UInt32
-    let deadline: Int64
+    private(set) var deadline: Int64
     /// Absent when they are read again as a call's turn comes.
     var params: GenerateImage.Params?
     var material: Material?
@@ -69,6 +69,14 @@ struct LiveJob: Sendable {
         return times.min()
     }
 
+    /// Moves what it remembers by elapsed time: the clock was set.
+    mutating func shift(by step: Int64) {
+        deadline += step
+        if lastEvent > .min { lastEvent += step }
+        for call in calls.indices { calls[call].pause?.until += step }
+        alarm = nil
+    }
+
     /// Lets go of what can be read again.
     mutating func slim() {
         if let prompt = params?.prompt, prompt.utf8.count > Self.keptPromptBytes { params = nil }
@@ -94,7 +102,7 @@ struct LiveJob: Sendable {
         case .waiting:
             let gate = call.obstacle(scheduler, now: now)
             event.reason = gate.map { ErrorKind(rawValue: $0.reason) }
-            event.until = gate.map { Timestamp(milliseconds: $0.until) }
+            event.until = gate.flatMap { $0.until == Gate.untilOpened ? nil : Timestamp(milliseconds: $0.until) }
         case .queued:
             let usual = plan.map { $0.usuallySeconds.reduce(0, +) / Double(max(1, $0.usuallySeconds.count)) } ?? 15
             let forecast = scheduler.forecast(call.id, usualSeconds: usual, now: now)

@@ -89,7 +89,8 @@ extension Engine {
             throw WireError(
                 .conflict,
                 "the job to go on with is \(state.rawValue); only one that is done has an answer to go on with",
-                hint: state.isEnded ? "darkroom retry \(id)" : "darkroom wait \(id)", path: "continues", job: id)
+                hint: state.isEnded ? "darkroom retry \(id)" : "darkroom wait \(id)", charged: .no, path: "continues",
+                job: id)
         case .broken(let missing):
             throw WireError(
                 .notFound, "an earlier turn of this conversation, \(missing), is no longer kept",

@@ -20,25 +20,63 @@ extension Engine {
     /// Notes a refusal and shuts the gate for whom it concerns; nil for any other outcome.
     ///
     /// Called before the slot is given back: the next job must not run into the same refusal.
-    func postpone(_ id: CallID, _ outcome: CallOutcome?) -> Postponement? {
-        guard case .refused(let error, let retryAfter, let scope) = outcome else { return nil }
-        // A minute's quota is waited for as long as the deadline allows; it says nothing against the request.
-        let isGated = error.kind == .quotaMinute && scope != .call
-        let (standing, found) = state.withLock { state in
+    func postpone(_ ticket: Ticket<CallID>, _ outcome: CallOutcome?, sentAt: Int64) -> Postponement? {
+        guard case .refused(let error, let retryAfter, let scope, let limit) = outcome else { return nil }
+        return state.withLock { state in
+            let id = ticket.job
             state[id]?.isSent = false
-            if !isGated { state[id]?.refusals += 1 }
-            return (state.jobs[id.job], state[id])
+            guard let job = state.jobs[id.job], let call = state[id] else { return nil }
+            let now = moment(&state)
+            guard let kind = Self.kind(of: error, retryAfter, scope) else {
+                state[id]?.refusals += 1
+                // A second, then two, with half of it by chance either way.
+                let backoff = Duration.milliseconds(
+                    Int64(Double(1000 << min(call.attempt - 1, 4)) * (0.5 + settings.jitter())))
+                let until = now + (retryAfter ?? backoff).milliseconds
+                let mayRetry = error.isRetryable && call.refusals + 1 < Self.attempts && until < job.deadline
+                return Postponement(until: until, gate: nil, mayRetry: mayRetry)
+            }
+            let refusal = Refusal(
+                kind, reason: error.kind.rawValue,
+                retryAfter: retryAfter.map { $0.milliseconds + ($0.hasRest ? 1 : 0) },
+                quotaId: limit?.id, quotaValue: limit?.value)
+            let verdict = state.scheduler.refused(
+                ticket, refusal, sentAt: sentAt, now: now, jitter: settings.jitter())
+            if let key = verdict.key { note(error, at: key, verdict.until, now: now, &state) }
+            // A minute's quota is waited for as long as the deadline allows; it says nothing against the request.
+            let isWaitedFor: Bool
+            switch kind {
+            case .minute: isWaitedFor = error.kind != .quotaDay || ticket.class == .bulk
+            case .bare: isWaitedFor = true
+            case .day: isWaitedFor = ticket.class == .bulk
+            case .noQuota, .creditDepleted, .monthlyCap: isWaitedFor = false
+            case .unavailable:
+                state[id]?.refusals += 1
+                isWaitedFor = call.refusals + 1 < Self.attempts
+            }
+            return Postponement(
+                until: verdict.until, gate: verdict.key, mayRetry: isWaitedFor && verdict.until < job.deadline)
         }
-        guard let job = standing, let call = found else { return nil }
-        let now = clock.now().milliseconds
-        // A second, then two, with half of it by chance either way, so that daemons that were refused together part.
-        let backoff = Duration.milliseconds(Int64(1000 << min(call.attempt - 1, 4)) * .random(in: 50...150) / 100)
-        let delay = retryAfter ?? backoff
-        let until = error.resetsAt?.milliseconds ?? now + delay.milliseconds
-        let key = Self.gateKey(scope, call.ticket)
-        if let key, error.isRetryable { shut(key, Gate(until: until, reason: error.kind.rawValue), error) }
-        let mayRetry = error.isRetryable && (isGated || call.refusals < Self.attempts) && until < job.deadline
-        return Postponement(until: until, gate: key, mayRetry: mayRetry)
+    }
+
+    /// What a refusal means for the others; nil when it concerns its call alone.
+    private static func kind(of error: WireError, _ retryAfter: Duration?, _ scope: RefusalScope) -> Refusal.Kind? {
+        guard scope != .call else { return nil }
+        switch error.kind {
+        case .quotaMinute: return retryAfter == nil ? .bare : .minute
+        // A wait that upstream names is believed, also if it is longer than a minute's quota takes.
+        case .quotaDay: return retryAfter == nil ? .day : .minute
+        case .noQuota: return .noQuota
+        case .spendCap: return scope == .projectThisMonth ? .monthlyCap : .creditDepleted
+        default: return .unavailable
+        }
+    }
+
+    /// Remembers what shut a gate, and ends what waits behind it in vain.
+    private func note(_ error: WireError, at key: GateKey, _ until: Int64, now: Int64, _ state: inout State) {
+        state.gateErrors[key] = error
+        endHopeless(behind: key, now: now, &state)
+        if until != Gate.untilOpened { arm(for: until, &state) }
     }
 
     /// Takes a refused call back into the queue, or ends it.
@@ -47,7 +85,10 @@ extension Engine {
         let until = postponement.until
         guard postponement.mayRetry else {
             var last = error
-            if last.isRetryable, last.resetsAt == nil { last.resetsAt = Timestamp(milliseconds: until) }
+            if last.isRetryable || until == Gate.untilOpened, last.resetsAt == nil {
+                let project = state.withLock { $0[id]?.ticket.home } ?? defaultProject
+                last.tellOpening(until, project: project)
+            }
             return await endRefused(id, last, upstream: upstream)
         }
         do {
@@ -70,7 +111,7 @@ extension Engine {
         let call = FailedCall(
             job: id.job, call: id.call, at: clock.now(), error: error, costMicros: 0,
             timing: timing(of: id, upstream: upstream))
-        await settle(id, error) { [store] () async throws(StoreError) in try await store.end(.fail, call) }
+        await settle(id, error, .nothing) { [store] () async throws(StoreError) in try await store.end(.fail, call) }
     }
 
     /// Ends a call that somebody cancelled after its row may have said `sent`, and that cost nothing.
@@ -78,7 +119,7 @@ extension Engine {
         let error = Self.cancelledError(id.job)
         let call = FailedCall(
             job: id.job, call: id.call, at: clock.now(), error: error, costMicros: 0, timing: nil)
-        await settle(id, error) { [store] () async throws(StoreError) in
+        await settle(id, error, .nothing) { [store] () async throws(StoreError) in
             try await store.end(.recall, call, by: origin)
         }
     }
@@ -118,32 +159,6 @@ extension Engine {
         await refuse(id, Self.deadlineError(charged: .no))
     }
 
-    private static func gateKey(_ scope: RefusalScope, _ ticket: Ticket<CallID>) -> GateKey? {
-        switch scope {
-        case .call: nil
-        case .model: GateKey(project: ticket.project, model: ticket.model)
-        case .project: GateKey(project: ticket.project, model: nil)
-        }
-    }
-
-    /// Shuts a gate, and ends every unsent call behind it whose deadline comes first.
-    private func shut(_ key: GateKey, _ gate: Gate, _ error: WireError) {
-        state.withLock { state in
-            state.scheduler.shut(key, gate)
-            state.gateErrors[key] = error
-            let now = clock.now().milliseconds
-            for id in state.scheduler.jobs(behind: key) {
-                guard let job = state.jobs[id.job], let call = state[id], call.isIdle else { continue }
-                guard let error = Self.gateError(call.ticket, deadline: job.deadline, now: now, in: state) else {
-                    announce(id, call.state, &state)
-                    continue
-                }
-                handOver(id, error, &state)
-            }
-            arm(for: gate.until, &state)
-        }
-    }
-
     /// Takes an unsent call out of the queue to end it.
     func handOver(_ id: CallID, _ error: WireError, _ state: inout State) {
         guard submit(.refuse(id, error), &state) else {
@@ -160,4 +175,9 @@ extension Engine {
             hint: charged == .no ? "ask again with a longer deadline" : "the image is kept when it comes: job.wait",
             charged: charged)
     }
+}
+
+extension Duration {
+    /// That it is more than its whole milliseconds.
+    fileprivate var hasRest: Bool { components.attoseconds % 1_000_000_000_000_000 > 0 }
 }

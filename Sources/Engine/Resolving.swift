@@ -1,6 +1,7 @@
 // What a call of unknown outcome cost: an admin decides, or the configured time does.
 
 import Logging
+import Synchronization
 package import Wire
 
 import Store
@@ -25,12 +26,21 @@ extension Engine {
             throw WireError(error, job: id)
         }
         switch resolved {
-        case .settled(let result): return asOfNow(result)
+        case .settled(let result, let calls):
+            settle(calls, of: id, charged: charged)
+            return asOfNow(result)
         case .absent: throw .jobNotFound
         case .nothingOpen:
             throw WireError(
                 .conflict, "nothing of this job is held with its outcome unknown", hint: "darkroom show \(id)",
                 job: id)
+        }
+    }
+
+    private func settle(_ calls: [Int], of id: JobID, charged: Bool) {
+        state.withLock { state in
+            let now = clock.now().milliseconds
+            for call in calls { state.settle(CallID(job: id, call: call), charged ? .whole : .nothing, now: now) }
         }
     }
 
@@ -43,8 +53,9 @@ extension Engine {
             var next = now.milliseconds + min(max(patience, 1000), 3_600_000)
             do {
                 let limit = Timestamp(milliseconds: now.milliseconds - patience)
-                let (jobs, since) = try await store.resolveUnknown(since: limit, at: now)
-                for id in jobs {
+                let (settled, since) = try await store.resolveUnknown(since: limit, at: now)
+                for (id, calls) in settled {
+                    settle(calls, of: id, charged: true)
                     logger.notice(
                         "the hold of a job of unknown outcome was settled by time", metadata: ["job": "\(id)"])
                 }

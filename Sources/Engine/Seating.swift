@@ -8,15 +8,20 @@ extension Engine {
     /// Takes slots or seats; from here on nobody who learns the job's id misses it in memory.
     ///
     /// - Returns: How many calls, from the first, have a slot.
-    func seat(_ job: LiveJob, now: Int64) throws(WireError) -> Int {
+    func seat(_ job: LiveJob, _ request: Request) throws(WireError) -> Int {
         let outcome: Result<Int, WireError> = state.withLock { state in
             guard state.phase == .new || state.phase == .running else {
                 return .failure(WireError(.stopping, "the daemon is stopping", hint: "ask again in a few seconds"))
             }
-            if let ticket = job.calls.first?.ticket,
-                let error = Self.gateError(ticket, deadline: job.deadline, now: now, in: state)
-            {
+            guard let ticket = job.calls.first?.ticket else { return .success(0) }
+            let now = moment(&state)
+            if let error = Self.obstacleError(ticket, deadline: job.deadline, now: now, in: &state) {
                 return .failure(error)
+            }
+            do throws(Overdraft) {
+                try state.hold(job.calls.map(\.id), request.plan.holdMicros, ticket, request.terms, now: now)
+            } catch {
+                return .failure(Self.overBudget(error, now: now))
             }
             var job = job
             var started = 0
@@ -30,6 +35,7 @@ extension Engine {
                 case .queue: break
                 case .refused(let full):
                     unseat(job.calls[..<number], started: started, &state)
+                    for call in job.calls { state.ledger.release(call.id, now: now) }
                     let whose = full == .principal ? "your queue is full" : "the queue is full"
                     return .failure(WireError(.queueFull, whose, hint: "ask again when jobs have ended"))
                 }
@@ -41,25 +47,12 @@ extension Engine {
         return try outcome.get()
     }
 
-    /// The error of a gate that does not open before the deadline.
-    static func gateError(_ ticket: Ticket<CallID>, deadline: Int64, now: Int64, in state: State) -> WireError? {
-        let gate = state.scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
-        guard let gate, gate.until >= deadline else { return nil }
-        let keys = [
-            GateKey(project: ticket.project, model: ticket.model), GateKey(project: ticket.project, model: nil),
-        ]
-        let said = keys.compactMap { state.gateErrors[$0] }.first { $0.kind.rawValue == gate.reason }
-        var error = said ?? WireError(ErrorKind(rawValue: gate.reason), "upstream does not take this model now")
-        error.resetsAt = Timestamp(milliseconds: gate.until)
-        error.charged = nil
-        error.job = nil
-        return error
-    }
-
     func giveBack(_ job: LiveJob, started: Int) {
         state.withLock { state in
             state.jobs[job.id] = nil
             unseat(job.calls[...], started: started, &state)
+            let now = clock.now().milliseconds
+            for call in job.calls { state.ledger.release(call.id, now: now) }
             pump(&state)
         }
     }
@@ -67,7 +60,7 @@ extension Engine {
     private func unseat(_ calls: ArraySlice<LiveCall>, started: Int, _ state: inout State) {
         for call in calls {
             if call.id.call < started {
-                state.scheduler.release(project: call.ticket.project)
+                state.scheduler.finish(call.ticket, .unsent, now: clock.now().milliseconds)
             } else {
                 state.scheduler.withdraw(call.id)
             }
@@ -92,12 +85,12 @@ extension Engine {
                     if submit(.drive(call.ticket, isStarted: true), &state) { continue }
                     state[call.id]?.isHandedOver = false
                     state[call.id]?.state = .queued
-                    state.scheduler.release(project: call.ticket.project)
+                    state.scheduler.finish(call.ticket, .unsent, now: now)
                     left.append(call.id.call)
                     continue
                 }
                 state[call.id]?.isHandedOver = false
-                if let error = Self.gateError(call.ticket, deadline: job.deadline, now: now, in: state) {
+                if let error = Self.obstacleError(call.ticket, deadline: job.deadline, now: now, in: &state) {
                     handOver(call.id, error, &state)
                 } else {
                     state.scheduler.enqueue(call.id)

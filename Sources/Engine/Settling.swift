@@ -52,9 +52,11 @@ extension Engine {
     /// - Parameters:
     ///   - id: The call.
     ///   - ending: What it ends with; nil when it has its image.
+    ///   - settlement: What becomes of its hold, as the transaction has it.
     ///   - write: The transaction; nil from it means that somebody else ended the call.
     func settle(
-        _ id: CallID, _ ending: WireError?, _ write: @Sendable () async throws(StoreError) -> JobResult?
+        _ id: CallID, _ ending: WireError?, _ settlement: Settlement,
+        _ write: @Sendable () async throws(StoreError) -> JobResult?
     ) async {
         let charged = ending?.charged ?? .yes
         let result: JobResult?
@@ -64,6 +66,7 @@ extension Engine {
             return abandon(id, WireError(error, charged: charged, job: id.job))
         }
         guard let result else { return await reconcile(id) }
+        state.withLock { $0.settle(id, settlement, now: clock.now().milliseconds) }
         close(id, result, mayHaveCost: charged != .no)
     }
 
@@ -77,6 +80,10 @@ extension Engine {
             guard let state = found.0, state.isEnded, let result = found.1 else {
                 logger.error("a call is not as its row has it", metadata: ["job": "\(id.job)", "call": "\(id.call)"])
                 return abandon(id, Self.ownerlessError(id.job, charged: .unknown))
+            }
+            // Only a cancelling takes a call out of a task's hands.
+            if state == .cancelled {
+                self.state.withLock { $0.settle(id, .nothing, now: clock.now().milliseconds) }
             }
             close(id, result, mayHaveCost: state != .cancelled)
         } catch {
@@ -96,6 +103,7 @@ extension Engine {
     private func abandon(_ id: CallID, _ error: WireError) {
         let job = state.withLock { state -> LiveJob? in
             state.scheduler.withdraw(id)
+            state.ledger.markUnknown(id)
             state[id]?.isAbandoned = true
             state.jobs[id.job]?.trouble = error
             interrupt(id.job, error, &state)

@@ -21,7 +21,8 @@ extension Engine {
                 let calls = row.calls.enumerated().map { number, call in
                     let ticket = Ticket(
                         job: CallID(job: row.id, call: number), principal: row.uid, project: row.project,
-                        model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive)
+                        model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive,
+                        demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros))
                     return LiveCall(ticket: ticket, state: call.state, attempt: call.attempts, queued: queued)
                 }
                 state.jobs[row.id] = LiveJob(
@@ -44,6 +45,7 @@ extension Engine {
     private func openJobs() async -> [OpenJob]? {
         while !Task.isCancelled {
             do {
+                try await reckon()
                 return try await store.openJobs()
             } catch {
                 logger.error("queued jobs could not be taken up, trying again", metadata: ["error": "\(error)"])

@@ -10,7 +10,7 @@ extension Engine {
         while !Task.isCancelled {
             let next = state.withLock { state -> Timestamp? in
                 look(&state)
-                let now = clock.now().milliseconds
+                let now = moment(&state)
                 let gate = state.scheduler.nextOpening(now: now)
                 state.armed = [state.alarms.first?.time, gate].compactMap { $0 }.min()
                 return state.armed.map(Timestamp.init(milliseconds:))
@@ -21,7 +21,7 @@ extension Engine {
 
     /// Does what is due.
     private func look(_ state: inout State) {
-        let now = clock.now().milliseconds
+        let now = moment(&state)
         while let entry = state.alarms.first, entry.time <= now {
             _ = state.alarms.popFirst()
             guard let job = state.jobs[entry.job], job.alarm == entry.time else { continue }

@@ -150,6 +150,10 @@ extension Engine {
             throw WireError(error, job: id)
         }
         guard let cancelled else { throw .jobNotFound }
+        state.withLock { state in
+            let now = clock.now().milliseconds
+            for call in cancelled.calls { state.settle(CallID(job: id, call: call), .nothing, now: now) }
+        }
         if cancelled.result.state.isEnded {
             close(cancelled.result)
             return Self.cancelled(cancelled.result)

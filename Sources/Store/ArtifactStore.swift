@@ -11,6 +11,7 @@ import Wire
 /// The artifact files of a state directory.
 package final class ArtifactStore: Sendable {
     let directory: StateDirectory
+    let reserve: Reserve
     let fsync: Fsync
     /// Flushing blocks, so it has threads of its own.
     let flushing = DispatchQueue(label: "darkroom.artifacts.flushing", attributes: .concurrent)
@@ -30,17 +31,23 @@ package final class ArtifactStore: Sendable {
 
     private let names = Mutex(Names())
 
-    init(directory: StateDirectory, fsync: Fsync) {
+    init(directory: StateDirectory, reserve: Reserve, fsync: Fsync) {
         self.directory = directory
+        self.reserve = reserve
         self.fsync = fsync
         let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         hashing = (0..<cores).map { DispatchQueue(label: "darkroom.artifacts.hashing.\($0)") }
     }
 
     /// Opens a new file for an image that is about to arrive; it is gone again unless it is kept.
-    package func makeTemporary() throws(StoreError) -> TemporaryArtifact {
+    ///
+    /// - Parameter isPaidFor: That what the disk does not take is held in memory until it does.
+    /// - Returns: An empty file.
+    /// - Throws: When no file can be opened.
+    package func makeTemporary(isPaidFor: Bool = false) throws(StoreError) -> TemporaryArtifact {
         let number = opened.wrappingAdd(1, ordering: .relaxed).newValue
-        return TemporaryArtifact(file: try makeFile(), hashing: hashing[abs(number % hashing.count)], store: self)
+        return TemporaryArtifact(
+            file: try makeFile(), hashing: hashing[abs(number % hashing.count)], isPaidFor: isPaidFor, store: self)
     }
 
     func makeFile() throws(StoreError) -> TemporaryFile {

@@ -39,7 +39,8 @@ package enum FaultPoint: String, CaseIterable, Sendable {
         private static let left: Plan? = {
             guard let text = unsafe getenv("DARKROOM_FAULT") else { return nil }
             let parts = unsafe String(cString: text).split(separator: ":", omittingEmptySubsequences: false)
-            guard parts.count == 2 || parts.count == 3, parts[1] == "kill", let point = FaultPoint(rawValue: String(parts[0])),
+            guard parts.count == 2 || parts.count == 3, parts[1] == "kill",
+                let point = FaultPoint(rawValue: String(parts[0])),
                 let count = parts.count == 3 ? Int(parts[2]) : 1
             else { return nil }
             return Plan(point, count: count)

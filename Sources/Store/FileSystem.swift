@@ -36,6 +36,20 @@ package final class OpenFile: Sendable {
         }
     }
 
+    /// Writes at an offset; after an error some of the bytes may be there.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StoreError) {
+        var done = 0
+        while done < bytes.count {
+            let start = unsafe bytes.baseAddress?.advanced(by: done)
+            let count = unsafe pwrite(descriptor, start, bytes.count - done, Int(offset) + done)
+            if count >= 0 {
+                done += count
+            } else if errno != EINTR {
+                throw .failed("write", errno)
+            }
+        }
+    }
+
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     func read(upTo count: Int, at offset: Int64) throws(StoreError) -> [UInt8] {
         var failed: Int32 = 0

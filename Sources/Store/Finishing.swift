@@ -44,11 +44,13 @@ extension JobKey {
         try database.cachedStatement(
             sql: """
                 INSERT INTO usage (job, call, at_ms, uid, project, model, prompt_tokens, output_tokens, image_tokens,
-                  thought_tokens, images, cost_micros, basis) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)
+                  thought_tokens, images, cost_micros, basis, budgets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                 """
         ).execute(arguments: [
-            number, end.call, at, origin.uid, project, model, end.usage?.promptTokens, end.usage?.outputTokens,
+            number, end.call, at, origin.uid, try server(of: end.call, in: database), model, end.usage?.promptTokens,
+            end.usage?.outputTokens,
             end.usage?.imageTokens, end.usage?.thoughtTokens, end.artifacts.count, end.costMicros, end.basis.rawValue,
+            budgets,
         ])
         try close(holdOf: end.call, costMicros: end.costMicros, at: end.at, in: database)
         if let turn = end.turn, end.error == nil {

@@ -26,13 +26,19 @@ final class GroupCommit: Sendable {
     private let pool: DatabasePool
     private let queue = DispatchQueue(label: "darkroom.store.writer")
     private let pending = Mutex(Pending())
+    private let makeRoom: @Sendable () -> Bool
     private let didCommit: @Sendable () -> Void
 
     /// - Parameters:
     ///   - pool: The database.
+    ///   - makeRoom: Called when the disk is full; true when it is worth another try.
     ///   - didCommit: Called after each commit, on the writer's thread.
-    init(pool: DatabasePool, didCommit: @escaping @Sendable () -> Void = {}) {
+    init(
+        pool: DatabasePool, makeRoom: @escaping @Sendable () -> Bool = { false },
+        didCommit: @escaping @Sendable () -> Void = {}
+    ) {
         self.pool = pool
+        self.makeRoom = makeRoom
         self.didCommit = didCommit
     }
 
@@ -86,8 +92,19 @@ final class GroupCommit: Sendable {
         for entry in group { entry.committed(commit([entry])) }
     }
 
-    /// Commits a group; returns what spoilt all of it.
+    /// Commits a group, with the help of the reserve when the disk is full; returns what spoilt all of it.
     private func commit(_ group: [Entry]) -> StoreError? {
+        let failure = commitOnce(group)
+        guard failure == .full, makeRoom() || shortenLog() else { return failure }
+        return commitOnce(group)
+    }
+
+    /// Brings the log into the database and cuts it, which frees up to 4 MiB.
+    private func shortenLog() -> Bool {
+        (try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }) != nil
+    }
+
+    private func commitOnce(_ group: [Entry]) -> StoreError? {
         do {
             try pool.writeWithoutTransaction { database in
                 try database.inTransaction(.immediate) {

@@ -8,16 +8,18 @@ struct JobKey {
     let id: JobID
     let number: Int64
     let origin: Origin
-    let project: String
+    var project: String
     let model: String
+    /// See `NewJob.budgets`; JSON.
+    let budgets: String?
 
     static func fetch(_ id: JobID, in database: Database) throws -> JobKey? {
         let statement = try database.cachedStatement(
-            sql: "SELECT number, uid, gid, pid, unit, socket, project, model_sent FROM job WHERE id = ?")
+            sql: "SELECT number, uid, gid, pid, unit, socket, project, model_sent, budgets FROM job WHERE id = ?")
         guard let row = try Row.fetchOne(statement, arguments: [id.rawValue]) else { return nil }
         return JobKey(
             id: id, number: row[0], origin: Origin(uid: row[1], gid: row[2], pid: row[3], unit: row[4], socket: row[5]),
-            project: row[6], model: row[7])
+            project: row[6], model: row[7], budgets: row[8])
     }
 
     /// Moves one call, ended with an error when one is given; false when it was not in a state that this move starts
@@ -127,12 +129,30 @@ struct JobKey {
     ) throws {
         try database.cachedStatement(
             sql: """
-                INSERT INTO usage (job, call, at_ms, uid, project, model, images, cost_micros, basis)
-                VALUES (?,?,?,?,?,?,0,?,?)
+                INSERT INTO usage (job, call, at_ms, uid, project, model, images, cost_micros, basis, budgets)
+                VALUES (?,?,?,?,?,?,0,?,?,?)
                 """
         ).execute(arguments: [
-            number, call, time.milliseconds, origin.uid, project, model, costMicros, basis.rawValue,
+            number, call, time.milliseconds, origin.uid, try server(of: call, in: database), model, costMicros,
+            basis.rawValue, budgets,
         ])
+    }
+
+    /// The project that serves a call.
+    func server(of call: Int, in database: Database) throws -> String {
+        try String.fetchOne(
+            try database.cachedStatement(sql: "SELECT project FROM call WHERE job = ? AND number = ?"),
+            arguments: [number, call]) ?? project
+    }
+
+    /// Lets another project serve a call; the job tells of the one that served it last.
+    func serve(call: Int, by other: String, route: String, in database: Database) throws {
+        let statements: [(String, StatementArguments)] = [
+            ("UPDATE call SET project = ? WHERE job = ? AND project IS NULL", [project, number]),
+            ("UPDATE call SET project = ? WHERE job = ? AND number = ?", [other, number, call]),
+            ("UPDATE job SET project = ?, route = ? WHERE number = ?", [other, route, number]),
+        ]
+        for (sql, arguments) in statements { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
     }
 
     /// Takes the job's error from its calls' again.

@@ -39,16 +39,22 @@ package struct NewJob: Sendable {
     package var callCount: Int
     /// The most that one call can cost.
     package var holdMicros: Int64
+    /// The most that one call can have of them.
+    package var inputTokens: Int64
+    /// The accounts of policy rules that its money concerns besides its project's.
+    package var budgets: [String]
     package var inputs: [KeptInput]
     /// The job whose conversation it goes on with.
     package var continues: JobID?
     /// All that decides the image, so that an identical request can use the result again; hashed for its row.
     package var reuseKey: [UInt8]?
+    /// What is on record of the prompt.
+    package var prompt: PromptRecord?
 
     package init(
         id: JobID, origin: Origin, priority: Priority, label: String?, project: String, route: String, model: JobModel,
         request: [UInt8], idempotencyKey: String?, requested: Requested, warnings: [Warning], created: Timestamp,
-        deadline: Timestamp, callCount: Int, holdMicros: Int64,
+        deadline: Timestamp, callCount: Int, holdMicros: Int64, inputTokens: Int64 = 0, budgets: [String] = [],
         inputs: [KeptInput] = [], continues: JobID? = nil, reuseKey: [UInt8]? = nil
     ) {
         self.id = id
@@ -66,6 +72,8 @@ package struct NewJob: Sendable {
         self.deadline = deadline
         self.callCount = callCount
         self.holdMicros = holdMicros
+        self.inputTokens = inputTokens
+        self.budgets = budgets
         self.inputs = inputs
         self.continues = continues
         self.reuseKey = reuseKey
@@ -104,6 +112,9 @@ package struct OpenJob: Sendable, Equatable {
     package var modelSent: String
     package var created: Timestamp
     package var deadline: Timestamp
+    /// The most that one call can cost and can have of input tokens.
+    package var holdMicros: Int64
+    package var inputTokens: Int64
     /// All of its calls, by number; those that have ended as well.
     package var calls: [Call]
 }

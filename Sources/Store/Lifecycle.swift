@@ -19,8 +19,9 @@ extension Store {
     package func admit(_ job: NewJob, started: Int) async throws(StoreError) -> Admitted {
         let hash = Data(SHA256.hash(data: job.request))
         let reuseHash = job.reuseKey.map { Data(SHA256.hash(data: $0)) }
-        let admitted: Admitted = try await commits.write { database in
+        let admitted: Admitted = try await commits.write { [reserve] database in
             if let existing = try Self.existing(job, hash: hash, in: database) { return existing }
+            try reserve.requireRoom()
             FaultPoint.reach(.inputBeforeRows)
             try Self.insert(job, hash: hash, reuseHash: reuseHash, started: started, into: database)
             FaultPoint.reach(.admissionBeforeCommit)
@@ -29,6 +30,13 @@ extension Store {
         FaultPoint.reach(.admissionAfterCommit)
         if admitted == .new { artifacts.rowed(job.inputs.map(\.sha256)) }
         return admitted
+    }
+
+    /// The job that this uid has under the same idempotency key, asked without admitting anything.
+    package func known(_ job: NewJob) async throws(StoreError) -> Admitted? {
+        guard job.idempotencyKey != nil else { return nil }
+        let hash = Data(SHA256.hash(data: job.request))
+        return try await read { try Self.existing(job, hash: hash, in: $0) }
     }
 
     /// The job that this uid has under the same idempotency key.
@@ -60,9 +68,8 @@ extension Store {
                 sql: "INSERT INTO hold (job, call, state, held_micros, made_ms) VALUES (?,?,'held',?,?)"
             ).execute(arguments: [key.number, call, job.holdMicros, created])
         }
-        let label = job.label.map { ",\"label\":" + String(decoding: WireJSON.encode($0), as: UTF8.self) } ?? ""
         let held = job.holdMicros * Int64(job.callCount)
-        let details = "{\"count\":\(job.callCount),\"holdMicros\":\(held)\(label)}"
+        let details = "{\"count\":\(job.callCount),\"holdMicros\":\(held)\(job.auditedDetails)}"
         try key.audit(.accepted, at: job.created, details: details, in: database)
         for call in 0..<started {
             try key.audit(.sent, at: job.created, details: "{\"attempt\":1,\"call\":\(call)}", in: database)
@@ -76,19 +83,20 @@ extension Store {
     ) throws -> JobKey {
         let created = job.created.milliseconds
         let warnings = job.warnings.isEmpty ? nil : String(decoding: WireJSON.encode(job.warnings), as: UTF8.self)
+        let budgets = job.budgets.isEmpty ? nil : String(decoding: WireJSON.encode(job.budgets), as: UTF8.self)
         try database.cachedStatement(
             sql: """
                 INSERT INTO job (id, uid, gid, pid, unit, socket, state, priority, label, project, route, model_asked,
                   model_sent, request, request_hash, idempotency_key, requested_ratio, requested_size, created_ms,
-                  deadline_ms, started_ms, attempts, warnings, continues, reuse_hash, ended_ms)
-                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                  deadline_ms, started_ms, attempts, warnings, continues, reuse_hash, ended_ms, input_tokens, budgets)
+                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                 """
         ).execute(arguments: [
             job.id.rawValue, job.origin.uid, job.origin.gid, job.origin.pid, job.origin.unit, job.origin.socket,
             state.rawValue, job.priority.rawValue, job.label, job.project, job.route, job.model.asked, job.model.sent,
             String(decoding: job.request, as: UTF8.self), hash, job.idempotencyKey, job.requested.aspectRatio,
             job.requested.imageSize, created, job.deadline.milliseconds, started > 0 ? created : nil, started, warnings,
-            job.continues?.rawValue, reuseHash, ended?.milliseconds,
+            job.continues?.rawValue, reuseHash, ended?.milliseconds, job.inputTokens, budgets,
         ])
         let number = database.lastInsertedRowID
         for (position, input) in job.inputs.enumerated() {
@@ -100,12 +108,24 @@ extension Store {
                 number, position, input.sha256, input.mimeType, input.width, input.height, input.bytes,
             ])
         }
-        return JobKey(id: job.id, number: number, origin: job.origin, project: job.project, model: job.model.sent)
+        return JobKey(
+            id: job.id, number: number, origin: job.origin, project: job.project, model: job.model.sent,
+            budgets: budgets)
     }
 
     /// Marks a call as sent: after this it may cost money, so this comes before the first byte.
-    package func start(_ id: JobID, call: Int, at time: Timestamp) async throws(StoreError) -> Bool {
-        try await move(.start, id, call: call, at: time, event: .sent)
+    ///
+    /// - Parameters:
+    ///   - id: The job.
+    ///   - call: From 0.
+    ///   - time: When.
+    ///   - server: The project that serves it and that project's route, where it may be another than the job's.
+    /// - Returns: False when the call was elsewhere; then nothing was written.
+    /// - Throws: `.full`, or what else SQLite says; then nothing was written.
+    package func start(
+        _ id: JobID, call: Int, at time: Timestamp, by server: (project: String, route: String)? = nil
+    ) async throws(StoreError) -> Bool {
+        try await move(.start, id, call: call, at: time, event: .sent, by: server)
     }
 
     /// Marks that the head of the answer came.
@@ -119,12 +139,17 @@ extension Store {
     }
 
     private func move(
-        _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent?
+        _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent?,
+        by server: (project: String, route: String)? = nil
     ) async throws(StoreError) -> Bool {
         let isMoved = try await commits.write { database in
-            guard let job = try JobKey.fetch(id, in: database),
+            guard var job = try JobKey.fetch(id, in: database),
                 try job.move(transition, call: call, at: time, in: database)
             else { return false }
+            if let server, server.project != job.project {
+                try job.serve(call: call, by: server.project, route: server.route, in: database)
+                job.project = server.project
+            }
             if let event { try job.audit(event, at: time, details: "{\"call\":\(call)}", in: database) }
             FaultPoint.reach(transition == .start ? .sentBeforeCommit : .requeueBeforeCommit)
             return true

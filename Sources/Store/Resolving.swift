@@ -8,7 +8,8 @@ import GRDB
 
 /// What became of a wish to settle.
 package enum Resolved: Sendable, Equatable {
-    case settled(JobResult)
+    /// `calls` are those whose holds were settled.
+    case settled(JobResult, calls: [Int])
     case absent
     /// No call of the job is of unknown outcome with its hold still open.
     case nothingOpen
@@ -24,10 +25,11 @@ extension Store {
     ) async throws(StoreError) -> Resolved {
         let resolved: Resolved = try await commits.write { database in
             guard let job = try JobKey.fetch(id, in: database) else { return .absent }
-            guard try job.resolve(charged: charged, at: time, by: actor, in: database) else { return .nothingOpen }
+            let calls = try job.resolve(charged: charged, at: time, by: actor, in: database)
+            guard !calls.isEmpty else { return .nothingOpen }
             guard let record = try JobRecord.fetch(id, in: database) else { return .absent }
             FaultPoint.reach(.resolveBeforeCommit)
-            return .settled(record.result)
+            return .settled(record.result, calls: calls)
         }
         FaultPoint.reach(.resolveAfterCommit)
         return resolved
@@ -35,23 +37,25 @@ extension Store {
 
     /// Settles as charged what has been unknown since before a time.
     ///
-    /// - Returns: The settled jobs, and when the next one that is unknown now became so.
+    /// - Returns: The settled calls by job, and when the next one that is unknown now became so.
     package func resolveUnknown(
         since limit: Timestamp, at time: Timestamp
-    ) async throws(StoreError) -> (jobs: [JobID], next: Timestamp?) {
+    ) async throws(StoreError) -> (settled: [(job: JobID, calls: [Int])], next: Timestamp?) {
         let open = try await openUnknown()
         let due = Set(open.filter { $0.since <= limit }.map(\.job))
+        var settled: [(job: JobID, calls: [Int])] = []
         for batch in stride(from: 0, to: due.count, by: Self.settleCount).map({
             Array(due.dropFirst($0).prefix(Self.settleCount))
         }) {
-            try await commits.write { database in
-                for id in batch {
-                    guard let job = try JobKey.fetch(id, in: database) else { continue }
-                    _ = try job.resolve(charged: true, at: time, by: nil, in: database)
+            settled += try await commits.write { database in
+                try batch.compactMap { id in
+                    guard let job = try JobKey.fetch(id, in: database) else { return nil }
+                    return (id, try job.resolve(charged: true, at: time, by: nil, in: database))
                 }
             }
         }
-        return (due.sorted { $0.rawValue < $1.rawValue }, open.filter { $0.since > limit }.map(\.since).min())
+        settled.sort { $0.job.rawValue < $1.job.rawValue }
+        return (settled, open.filter { $0.since > limit }.map(\.since).min())
     }
 
     private func openUnknown() async throws(StoreError) -> [(job: JobID, since: Timestamp)] {
@@ -70,10 +74,10 @@ extension Store {
 }
 
 extension JobKey {
-    /// Settles every open hold of a call of unknown outcome; false when there is none.
+    /// Settles every open hold of a call of unknown outcome; the numbers of those calls.
     fileprivate func resolve(
         charged: Bool, at time: Timestamp, by actor: Origin?, in database: Database
-    ) throws -> Bool {
+    ) throws -> [Int] {
         let rows = try Row.fetchAll(
             try database.cachedStatement(
                 sql: """
@@ -102,8 +106,7 @@ extension JobKey {
                     "{\"call\":\(call),\"charged\":\"\(charged ? "yes" : "no")\",\"costMicros\":\(charged ? held : 0)\(by)}",
                 in: database)
         }
-        guard !rows.isEmpty else { return false }
-        try followErrors(in: database)
-        return true
+        if !rows.isEmpty { try followErrors(in: database) }
+        return rows.map { $0[0] }
     }
 }

@@ -20,8 +20,9 @@ extension Store {
         guard let reuseKey = job.reuseKey else { return nil }
         let hash = Data(SHA256.hash(data: job.request))
         let reuseHash = Data(SHA256.hash(data: reuseKey))
-        let admitted: Admitted? = try await commits.write { [artifacts] database in
+        let admitted: Admitted? = try await commits.write { [artifacts, reserve] database in
             if let existing = try Self.existing(job, hash: hash, in: database) { return existing }
+            try reserve.requireRoom()
             let candidates = try Row.fetchAll(
                 try database.cachedStatement(
                     sql: """
@@ -77,9 +78,9 @@ extension JobKey {
     }
 
     fileprivate func auditReuse(of other: String, _ job: NewJob, in database: Database) throws {
-        let label = job.label.map { ",\"label\":" + String(decoding: WireJSON.encode($0), as: UTF8.self) } ?? ""
         try audit(
-            .accepted, at: job.created, details: "{\"count\":\(job.callCount),\"holdMicros\":0\(label)}", in: database)
+            .accepted, at: job.created, details: "{\"count\":\(job.callCount),\"holdMicros\":0\(job.auditedDetails)}",
+            in: database)
         try audit(
             .ended, at: job.created, details: "{\"charged\":\"no\",\"costMicros\":0,\"reused\":\"\(other)\"}",
             in: database)

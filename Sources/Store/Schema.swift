@@ -7,6 +7,8 @@ enum Schema {
         var migrator = DatabaseMigrator()
         migrator.registerMigration("1") { database in try database.execute(sql: first) }
         migrator.registerMigration("2") { database in try database.execute(sql: second) }
+        migrator.registerMigration("3") { database in try database.execute(sql: third) }
+        migrator.registerMigration("4") { database in try database.execute(sql: fourth) }
         return migrator
     }
 
@@ -115,5 +117,37 @@ enum Schema {
           content BLOB NOT NULL,
           PRIMARY KEY (job, call)
         );
+        """
+
+    // What was spent is known longer than the job that it was spent on: `usage` without its reference to `job`.
+    private static let third = """
+        CREATE TABLE usage_of_ended (
+          job INTEGER NOT NULL,
+          call INTEGER NOT NULL,
+          at_ms INTEGER NOT NULL, uid INTEGER NOT NULL, project TEXT NOT NULL, model TEXT NOT NULL,
+          prompt_tokens INTEGER, output_tokens INTEGER, image_tokens INTEGER, thought_tokens INTEGER,
+          images INTEGER NOT NULL, cost_micros INTEGER NOT NULL, basis TEXT NOT NULL,
+          PRIMARY KEY (job, call)
+        ) WITHOUT ROWID;
+        INSERT INTO usage_of_ended SELECT job, call, at_ms, uid, project, model, prompt_tokens, output_tokens,
+          image_tokens, thought_tokens, images, cost_micros, basis FROM usage;
+        DROP TABLE usage;
+        ALTER TABLE usage_of_ended RENAME TO usage;
+        CREATE INDEX usage_at ON usage(at_ms);
+        """
+
+    // Limits and budgets after a restart. `budgets` is a JSON list of the accounts of rules that a job concerns,
+    // `call.project` the project that serves a call, where that is not the job's alone.
+    private static let fourth = """
+        ALTER TABLE job ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN budgets TEXT;
+        ALTER TABLE usage ADD COLUMN budgets TEXT;
+        ALTER TABLE call ADD COLUMN project TEXT;
+        CREATE INDEX call_sent ON call(sent_ms) WHERE sent_ms IS NOT NULL;
+
+        CREATE TABLE paused (
+          project TEXT NOT NULL PRIMARY KEY,
+          since_ms INTEGER NOT NULL
+        ) WITHOUT ROWID;
         """
 }

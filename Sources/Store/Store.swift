@@ -20,6 +20,7 @@ package final class Store: Sendable {
     let directory: StateDirectory
     let pool: DatabasePool
     let commits: GroupCommit
+    let reserve: Reserve
 
     /// Opens the state directory, making what is missing, and tidies up after the run before.
     ///
@@ -28,18 +29,21 @@ package final class Store: Sendable {
     /// - Parameters:
     ///   - path: The directory; its parent has to be there.
     ///   - durability: `.full` but for one row of the benchmark.
+    ///   - reserveBytes: The room that is kept for what is paid for; 0 is none, nil depends on the file system's size.
     ///   - fsync: How files and directories are flushed under `.full`; the database has its own.
     ///   - now: The time that is written into rows.
     /// - Throws: `.inUse`, `.newerSchema`, `.notDurable`, and whatever the disk says.
-    package init(path: String, durability: Durability = .full, fsync: Fsync = .system, now: Timestamp)
-        throws(StoreError)
-    {
+    package init(
+        path: String, durability: Durability = .full, reserveBytes: Int64? = 0, fsync: Fsync = .system, now: Timestamp
+    ) throws(StoreError) {
         directory = try StateDirectory(path: path)
         try directory.clearTemporary()
         let fsync = durability == .full ? fsync : Fsync.none
         // The names that were just made, and those that a run before made and did not live to flush.
         for path in [directory.path, directory.artifacts] { try fsync.directory(path) }
-        artifacts = ArtifactStore(directory: directory, fsync: fsync)
+        let reserve = try Reserve(in: directory, bytes: reserveBytes)
+        self.reserve = reserve
+        artifacts = ArtifactStore(directory: directory, reserve: reserve, fsync: fsync)
         do {
             pool = try DatabasePool(path: directory.database, configuration: Self.configuration)
             try pool.writeWithoutTransaction { try Self.setDurability(durability, of: $0) }
@@ -53,7 +57,7 @@ package final class Store: Sendable {
         }
         let (news, input) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.news = news
-        commits = GroupCommit(pool: pool) { input.yield() }
+        commits = GroupCommit(pool: pool, makeRoom: reserve.giveUp) { input.yield() }
     }
 
     private static var configuration: Configuration {
@@ -90,6 +94,9 @@ package final class Store: Sendable {
 
     /// What may still be written to the state's file system, in bytes.
     package func diskFreeBytes() throws(StoreError) -> Int64 { try directory.freeBytes() }
+
+    /// Whether there is room for another job.
+    package var hasRoom: Bool { (try? reserve.requireRoom()) != nil }
 
     /// Reads in a transaction; a cancelled caller is answered like any other, which GRDB's own `read` would not do.
     func read<Value: Sendable>(

@@ -28,6 +28,8 @@ package final class TemporaryArtifact: Sendable {
     private struct Progress {
         var current: TemporaryFile
         var written: Int64 = 0
+        /// The last bytes of those written, which the disk did not take.
+        var tail: [UInt8] = []
         /// How far hashing was asked to go at least.
         var hashed: Int64 = 0
         var isHashing = false
@@ -52,11 +54,13 @@ package final class TemporaryArtifact: Sendable {
 
     private let store: ArtifactStore
     private let hashing: DispatchQueue
+    private let isPaidFor: Bool
     private let progress: Mutex<Progress>
     private let digest = Mutex(Digest())
 
-    init(file: TemporaryFile, hashing: DispatchQueue, store: ArtifactStore) {
+    init(file: TemporaryFile, hashing: DispatchQueue, isPaidFor: Bool, store: ArtifactStore) {
         self.hashing = hashing
+        self.isPaidFor = isPaidFor
         self.store = store
         progress = Mutex(Progress(current: file))
     }
@@ -71,10 +75,10 @@ package final class TemporaryArtifact: Sendable {
 
     /// Appends bytes; from one thread at a time, and not once it is being kept.
     ///
-    /// - Throws: `StoreError`.
+    /// - Throws: `StoreError`, unless it is paid for.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         FaultPoint.reach(.firstByteBefore)
-        try unsafe progress.withLock { $0.current.file }.write(bytes)
+        try unsafe append(bytes)
         FaultPoint.reach(.firstByteAfter)
         let count = Int64(bytes.count)
         let isDue = progress.withLock { progress in
@@ -92,9 +96,37 @@ package final class TemporaryArtifact: Sendable {
         }
     }
 
+    /// Writes at the end of the file, or puts the bytes by when it cannot take them and they are paid for.
+    private func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
+        let (file, offset, isFull) = progress.withLock { ($0.current.file, $0.written, !$0.tail.isEmpty) }
+        if !isFull {
+            do throws(StoreError) {
+                return try unsafe file.write(bytes, at: offset)
+            } catch {
+                guard isPaidFor else { throw error }
+                if error == .full, store.reserve.giveUp(), unsafe (try? file.write(bytes, at: offset)) != nil { return }
+            }
+        }
+        progress.withLock { unsafe $0.tail.append(contentsOf: bytes) }
+    }
+
+    /// Writes what was put by.
+    private func bringBack() throws(StoreError) {
+        let (file, tail, end) = progress.withLock { ($0.current.file, $0.tail, $0.written) }
+        guard !tail.isEmpty else { return }
+        let failure: StoreError? = unsafe tail.withUnsafeBytes { bytes in
+            do throws(StoreError) {
+                try unsafe file.write(bytes, at: end - Int64(bytes.count))
+                return nil
+            } catch { return error }
+        }
+        if let failure { throw failure }
+        progress.withLock { $0.tail = [] }
+    }
+
     /// Hashes from where the hash stands to where the file ends now.
     private func hashWritten() throws(StoreError) {
-        let (end, file) = progress.withLock { ($0.written, $0.current.file) }
+        let (end, file) = progress.withLock { ($0.written - Int64($0.tail.count), $0.current.file) }
         let failure: StoreError? = digest.withLock { digest in
             do throws(StoreError) {
                 while digest.offset < end {
@@ -134,6 +166,7 @@ package final class TemporaryArtifact: Sendable {
 
     /// What `keep` does, on the calling thread, which it blocks.
     func keepNow() throws(StoreError) -> Kept {
+        try bringBack()
         try hashWritten()
         let sha256 = digest.withLock { digest in
             digest.buffer = []

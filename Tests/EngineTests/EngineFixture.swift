@@ -35,14 +35,20 @@ final class EngineFixture: Sendable {
     /// Runs an engine for as long as the body takes.
     func run<Value: Sendable>(
         slots: Int = 8, queue: Int = 100, drain: Duration = .zero, isRunning: Bool = true,
+        limits: ProjectLimits = ProjectLimits(), others: [String] = [],
         _ body: (Bench) async throws -> Value
     ) async throws -> Value {
         let store = try Store(path: path, now: clock.now())
         defer { try? store.close() }
         let fake = FakeGenerator()
+        var generators: [String: any ImageGenerator] = ["default": fake]
+        for other in others { generators[other] = FakeGenerator(project: other, sharing: fake) }
         let engine = Engine(
-            store: store, generators: ["default": fake], defaultProject: "default",
-            settings: EngineSettings(maxQueue: queue, maxConcurrent: ["default": slots]), clock: clock,
+            store: store, generators: generators, defaultProject: "default",
+            settings: EngineSettings(
+                maxQueue: queue, maxQueuePerUser: queue, maxConcurrent: ["default": slots],
+                projectLimits: ["default": limits], jitter: { 0 }),
+            clock: clock,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let bench = Bench(engine: engine, store: store, clock: clock, fake: fake)
         guard isRunning else { return try await body(bench) }

@@ -44,6 +44,14 @@ final class FakeGenerator: ImageGenerator {
     }
 
     private let state = Mutex(State())
+    private let project: String
+    /// Who is told of the exchanges.
+    private let teller: FakeGenerator?
+
+    init(project: String = "default", sharing teller: FakeGenerator? = nil) {
+        self.project = project
+        self.teller = teller
+    }
 
     var callCount: Int { state.withLock { $0.calls } }
 
@@ -57,15 +65,16 @@ final class FakeGenerator: ImageGenerator {
         if state.withLock({ $0.isKeyMissing }) { throw WireError(.keyMissing, "there is no key") }
         try check(params)
         return CallPlan(
-            project: "default", route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
+            project: project, route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
             holdMicros: 500, expectedMicros: 400, usuallySeconds: [8, 20], upstreamTimeout: .seconds(300),
-            requested: Requested(aspectRatio: params.aspectRatio), expectedPixels: (1024, 1024))
+            requested: Requested(aspectRatio: params.aspectRatio), expectedPixels: (1024, 1024), inputTokens: 10)
     }
 
     func generate(
         _ order: CallOrder, sink: @Sendable @escaping () throws -> any ArtifactSink,
         progress: @Sendable @escaping (CallProgress) -> Void
     ) async -> CallOutcome {
+        if let teller { return await teller.generate(order, sink: sink, progress: progress) }
         let outcome = OutcomeBox()
         let exchange = Exchange(order: order, sink: sink, progress: progress, end: { outcome.set($0) })
         let waiter = state.withLock { state in

@@ -1,0 +1,208 @@
+// What limits and budgets are rebuilt from after a restart, and what is reported of usage.
+
+package import Wire
+
+import FoundationEssentials
+import GRDB
+
+/// What the run before has used and holds, as far as a limit can still ask after it.
+package struct Reckoning: Sendable {
+    /// Money that was spent, added up by quarters of an hour.
+    package struct Spent: Sendable, Equatable {
+        /// Within the quarter; days and months of every time zone begin with one.
+        package var at: Int64
+        package var project: String
+        /// See `NewJob.budgets`.
+        package var budgets: [String]
+        package var micros: Int64
+    }
+
+    /// A hold that stands.
+    package struct Hold: Sendable, Equatable {
+        package var job: JobID
+        package var call: Int
+        package var project: String
+        package var budgets: [String]
+        package var micros: Int64
+        package var isUnknown: Bool
+    }
+
+    /// Requests that were sent, added up by minutes but for the newest.
+    package struct Sent: Sendable, Equatable {
+        package var at: Int64
+        package var ended: Int64?
+        package var project: String
+        /// As sent.
+        package var model: String
+        package var isBulk: Bool
+        package var requests: Int64
+        package var inputTokens: Int64
+        /// What they cost; of one that is under way or of unknown outcome, its hold.
+        package var costMicros: Int64
+    }
+
+    package var spent: [Spent]
+    package var holds: [Hold]
+    package var sent: [Sent]
+    /// Paused projects.
+    package var paused: Set<String>
+}
+
+extension Store {
+    /// Reads what limits and budgets are rebuilt from.
+    ///
+    /// - Parameters:
+    ///   - spentSince: The earliest beginning of a month that a budget is for.
+    ///   - sentSince: The earliest beginning of a day that a limit is for.
+    ///   - newest: Requests sent since then are told one by one.
+    /// - Returns: All of it, as of one moment.
+    /// - Throws: What SQLite says.
+    package func reckoning(
+        spentSince: Timestamp, sentSince: Timestamp, newest: Timestamp
+    ) async throws(StoreError) -> Reckoning {
+        try await read { database in
+            Reckoning(
+                spent: try Self.spent(since: spentSince, in: database), holds: try Self.holds(in: database),
+                sent: try Self.sent(since: sentSince, newest: newest, in: database),
+                paused: Set(try String.fetchAll(database, sql: "SELECT project FROM paused")))
+        }
+    }
+
+    private static func spent(since time: Timestamp, in database: Database) throws -> [Reckoning.Spent] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT at_ms / 900000 * 900000 + 1 AS quarter, project, budgets, sum(cost_micros)
+                FROM usage INDEXED BY usage_at WHERE at_ms >= ? GROUP BY quarter, project, budgets ORDER BY quarter
+                """, arguments: [time.milliseconds]
+        ).map {
+            Reckoning.Spent(at: $0[0], project: $0[1], budgets: try $0.json([String].self, 2) ?? [], micros: $0[3])
+        }
+    }
+
+    private static func holds(in database: Database) throws -> [Reckoning.Hold] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT job.id, hold.call, coalesce(call.project, job.project), job.budgets, held_micros,
+                  call.state = 'unknown'
+                FROM hold INDEXED BY hold_open
+                  JOIN call ON call.job = hold.job AND call.number = hold.call
+                  JOIN job ON job.number = hold.job
+                WHERE hold.state = 'held'
+                """
+        ).map {
+            Reckoning.Hold(
+                job: JobID(rawValue: $0[0]), call: $0[1], project: $0[2],
+                budgets: try $0.json([String].self, 3) ?? [], micros: $0[4], isUnknown: $0[5])
+        }
+    }
+
+    private static func sent(
+        since time: Timestamp, newest: Timestamp, in database: Database
+    ) throws -> [Reckoning.Sent] {
+        try Row.fetchAll(
+            database,
+            sql: """
+                SELECT max(sent_ms) AS at, max(call.ended_ms), coalesce(call.project, job.project) AS server, model_sent,
+                  priority = 'bulk' AS bulk, count(*), sum(input_tokens),
+                  sum(CASE hold.state WHEN 'held' THEN held_micros ELSE settled_micros END)
+                FROM call INDEXED BY call_sent JOIN job ON job.number = call.job
+                  JOIN hold ON hold.job = call.job AND hold.call = call.number
+                WHERE sent_ms >= ?1
+                GROUP BY server, model_sent, bulk, CASE WHEN sent_ms >= ?2 THEN sent_ms ELSE sent_ms / 60000 END
+                ORDER BY at
+                """, arguments: [time.milliseconds, newest.milliseconds]
+        ).map {
+            Reckoning.Sent(
+                at: $0[0], ended: $0[1], project: $0[2], model: $0[3], isBulk: $0[4], requests: $0[5],
+                inputTokens: $0[6], costMicros: $0[7])
+        }
+    }
+
+    /// Notes that a project is paused, or that it is no longer.
+    package func setPaused(
+        _ isPaused: Bool, project: String, at time: Timestamp, by actor: Origin
+    ) async throws(StoreError) {
+        try await commits.write { database in
+            let change =
+                isPaused
+                ? "INSERT OR IGNORE INTO paused (project, since_ms) VALUES (?1, ?2)"
+                : "DELETE FROM paused WHERE project = ?1 AND ?2 > 0"
+            try database.cachedStatement(sql: change).execute(arguments: [project, time.milliseconds])
+            try AuditChain.append(
+                AuditEntry(isPaused ? .paused : .resumed, at: time.milliseconds, origin: actor, project: project),
+                to: database)
+        }
+    }
+
+    /// What is held, settled and released of all money that was ever admitted, and how much that was.
+    package func balance() async throws(StoreError) -> (admitted: Int64, held: Int64, settled: Int64, released: Int64) {
+        try await read { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: """
+                    SELECT coalesce(sum(held_micros), 0),
+                      coalesce(sum(CASE state WHEN 'held' THEN held_micros ELSE 0 END), 0),
+                      coalesce(sum(settled_micros), 0), coalesce(sum(released_micros), 0) FROM hold
+                    """)
+            return (row?[0] ?? 0, row?[1] ?? 0, row?[2] ?? 0, row?[3] ?? 0)
+        }
+    }
+}
+
+/// A sum of usage.
+package struct UsageSum: Sendable, Equatable {
+    /// What it was grouped by: a uid, a model or a project; nothing for a sum of everything.
+    package var key: String?
+    package var jobs: Int
+    package var images: Int
+    package var micros: Int64
+
+    package init(key: String?, jobs: Int, images: Int, micros: Int64) {
+        self.key = key
+        self.jobs = jobs
+        self.images = images
+        self.micros = micros
+    }
+}
+
+extension Store {
+    package enum UsageGrouping: String, Sendable { case user = "uid", model, project }
+
+    /// Adds up the usage of a time.
+    ///
+    /// - Parameters:
+    ///   - range: Milliseconds since 1970.
+    ///   - grouping: What makes a row; one row when nil.
+    ///   - owner: Whose; everybody's when nil.
+    /// - Returns: By key; the most expensive first.
+    /// - Throws: What SQLite says.
+    package func usage(
+        in range: Range<Int64>, by grouping: UsageGrouping?, of owner: UInt32?
+    ) async throws(StoreError) -> [UsageSum] {
+        let key = grouping?.rawValue ?? "NULL"
+        return try await read { database in
+            try Row.fetchAll(
+                database,
+                sql: """
+                    SELECT CAST(\(key) AS TEXT) AS one, count(DISTINCT job), sum(images), sum(cost_micros)
+                    FROM usage INDEXED BY usage_at
+                    WHERE at_ms >= ?1 AND at_ms < ?2 AND (?3 IS NULL OR uid = ?3)
+                    GROUP BY one ORDER BY 4 DESC, one
+                    """, arguments: [range.lowerBound, range.upperBound, owner]
+            ).map { UsageSum(key: $0[0], jobs: $0[1], images: $0[2], micros: $0[3]) }
+        }
+    }
+
+    /// When the first and the last of the usage was.
+    package func usageSpan(of owner: UInt32?) async throws(StoreError) -> ClosedRange<Int64>? {
+        try await read { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: "SELECT min(at_ms), max(at_ms) FROM usage WHERE ?1 IS NULL OR uid = ?1", arguments: [owner])
+            guard let first = row?[0] as Int64?, let last = row?[1] as Int64? else { return nil }
+            return first...last
+        }
+    }
+}
