@@ -1,16 +1,40 @@
 // The secret type. It has one way out, the header it exists for, and prints as a placeholder everywhere else.
+//
+// The copy that lives as long as the daemon is wiped when it goes. What cannot be wiped are the strings that a request is
+// made of: Swift frees them as they are, here and in the HTTP client.
+
+import Glibc
+import Synchronization
 
 /// A Gemini API key, `AIza…` or `AQ.…`; the format is not checked, since Google changes it.
 ///
 /// Not `Codable`, not `Equatable`, not a default argument anywhere; `print`, interpolation, `dump` and `Mirror` show a
 /// placeholder.
 package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    private let secret: String
+    private let kept: Kept
+
+    /// The bytes, once, however many copies of the key there are.
+    private final class Kept: Sendable {
+        let bytes: Mutex<[UInt8]>
+
+        init(_ text: String) { bytes = Mutex(Array(text.utf8)) }
+
+        deinit {
+            bytes.withLock { bytes in
+                unsafe bytes.withUnsafeMutableBytes { buffer in
+                    guard let base = buffer.baseAddress else { return }
+                    unsafe explicit_bzero(base, buffer.count)
+                }
+            }
+        }
+    }
+
+    private var secret: String { kept.bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 
     /// Takes the key as the credential file has it; nil when it cannot stand in an HTTP header.
     package init?(_ secret: String) {
         guard !secret.isEmpty, secret.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
-        self.secret = secret
+        kept = Kept(secret)
     }
 
     /// The one way out: the value of `x-goog-api-key`, or what follows `Bearer`.
