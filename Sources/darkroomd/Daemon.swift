@@ -26,11 +26,13 @@ struct Daemon: Sendable {
     private let logger: Logger
 
     init(
-        _ settings: Settings, _ store: Store, _ listening: Listening, credentials: String?, _ manager: ServiceManager,
-        isJournalled: Bool, _ logger: Logger
+        _ settings: Settings, from file: String?, _ store: Store, _ listening: Listening, credentials: String?,
+        _ manager: ServiceManager, isJournalled: Bool, _ logger: Logger
     ) async throws(StartFailure) {
+        let live = LiveSettings(settings)
         let configuration = settings.configuration
         for caution in configuration.cautions { logger.warning("\(caution)") }
+        let metrics = try await Startup.metrics(store)
         var generators: [String: any ImageGenerator] = [:]
         var projects: [Methods.Project] = []
         var listings: [ModelListing] = []
@@ -46,7 +48,7 @@ struct Daemon: Sendable {
             let models = ModelWatch()
             let quota = QuotaWatch()
             generators[project.name] = GeminiGenerator(
-                project: project, configuration: configuration, route: access.route, key: access.watch, models: models,
+                project: project, live: live, route: access.route, key: access.watch, models: models,
                 quota: quota)
             projects.append(
                 Methods.Project(
@@ -62,15 +64,14 @@ struct Daemon: Sendable {
             }
         }
         engine = Startup.engine(store, generators, configuration, logger)
-        let catalogue = settings.catalogue
-        let policy = Policy(configuration) { catalogue.resolve($0) }
+        server = Startup.server(listening, configuration.limits, DropLog(logger: logger))
         methods = Methods(
-            engine: engine, store: store, policy: policy, projects: projects, catalogue: catalogue,
-            defaultModel: configuration.defaultModel, limits: configuration.limits,
-            startedAt: Startup.now())
-        let identification = Identification(policy: policy)
-        routes = Routes(methods.table(), identify: identification.principal, logger: logger)
-        server = Startup.server(listening, configuration.limits)
+            engine: engine, store: store, live: live, projects: projects,
+            reloading: Reloading(
+                path: file, live: live, engine: engine, server: server, store: store, manager: manager, logger: logger),
+            metrics: metrics, startedAt: Startup.now())
+        let identification = Identification(live: live)
+        routes = Routes(methods.table(), identify: identification.principal, metrics: metrics, logger: logger)
         probe = listening.probePath.map(Probe.init(path:))
         self.listening = listening
         self.listings = listings
@@ -110,6 +111,7 @@ struct Daemon: Sendable {
 
     private func keepRecord(_ watchdog: Watchdog?) async throws {
         try await record(.started, details: ["version": Release.version])
+        try await record(.policyLoaded, details: ["hash": methods.live.configuration.hash])
         for project in methods.projects where project.key.current != .missing {
             try await record(
                 .keyLoaded, project: project.configuration.name,
@@ -174,25 +176,18 @@ struct Daemon: Sendable {
         logger.info("stopping: what is sent may finish, what is queued goes on after the next start")
         try? manager.stopping(status: "stopping: waiting for what is paid for")
         await withTaskGroup { group in
-            group.addTask { await extendTimeout() }
+            group.addTask { await Startup.extendTimeout(of: manager) }
             await engine.stop(drain: Startup.drain)
             await server.stop(within: .seconds(5))
             group.cancelAll()
         }
     }
 
-    /// systemd is asked for more time as long as paid calls are under way.
-    private func extendTimeout() async {
-        while !Task.isCancelled {
-            try? manager.extendTimeout(by: .seconds(30))
-            // The rhythm that sd_notify(3) asks for: again within each window that was asked for, with room to spare.
-            guard (try? await Task.sleep(for: .seconds(10))) != nil else { return }
-        }
-    }
-
     private func tellStatus() async {
         while !Task.isCancelled {
             manager.status(await statusLine())
+            // Little by little, so that who asks for metrics once a week does not wait for a week's rows.
+            try? await methods.metrics.catchUp(with: methods.store)
             // What the line counts changes with every job, too often to be told each time.
             guard (try? await Task.sleep(for: .seconds(2))) != nil else { return }
         }
@@ -202,8 +197,9 @@ struct Daemon: Sendable {
     private func statusLine() async -> String {
         guard let status = try? await engine.status() else { return "serving; the state cannot be read" }
         let keys = methods.projects.map { "\($0.configuration.name): key \($0.key.current.rawValue)" }
+        let refused = methods.live.isRefused ? "; the last reload was refused: see journalctl -u darkroom" : ""
         return "serving, \(status.inFlight) in flight, \(status.queued) queued, \(status.unknown) unknown; "
-            + keys.joined(separator: ", ")
+            + keys.joined(separator: ", ") + refused
     }
 }
 

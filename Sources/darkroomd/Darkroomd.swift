@@ -82,10 +82,11 @@ struct Darkroomd: AsyncParsableCommand {
             if checkConfig { return settings.printCautions() }
             try ProcessHygiene.requireHostIdentities(environment, logger)
             let manager = try Startup.serviceManager(environment)
-            let store = try Startup.openStore(self, environment)
+            let store = try await Startup.openStore(self, environment, manager, settings.configuration.retention)
             let listening = try Listening(self, environment)
             let daemon = try await Daemon(
-                settings, store, listening, credentials: credentials ?? environment.credentialsDirectory, manager,
+                settings, from: config, store, listening, credentials: credentials ?? environment.credentialsDirectory,
+                manager,
                 isJournalled: destination.isJournal, logger)
             try await daemon.serve(Watchdog(environment, manager: manager))
         } catch {

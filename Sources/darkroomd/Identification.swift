@@ -6,7 +6,7 @@ import Systemd
 
 /// Says who is at the other end.
 struct Identification: Sendable {
-    let policy: Policy
+    let live: LiveSettings
 
     func principal(of connection: LineConnection) -> Principal {
         let peer = connection.peer
@@ -15,6 +15,6 @@ struct Identification: Sendable {
         let unit = connection.attribution.name { systemdUnit(ofProcess: peer.pid) }
         return Principal(
             uid: peer.uid, gid: peer.gid, groups: peer.groups, pid: peer.pid, unit: unit,
-            socket: connection.listener, isAdmin: policy.isAdmin(uid: peer.uid, socket: connection.listener))
+            socket: connection.listener, isAdmin: live.policy.isAdmin(uid: peer.uid, socket: connection.listener))
     }
 }

@@ -11,10 +11,28 @@ struct Policy: Sendable {
     private let adminUIDs: Set<UInt32>
     private let defaultModel: String
 
+    /// The methods that rules decide.
+    static let decided: Set<String> = [GenerateImage.name, PriceImage.name, Diagnose.name]
+
     /// What the deciding rule leaves of a request.
     struct Verdict: Sendable {
+        /// `FILE:LINE` of the rule; absent when there are no rules.
+        var rule: String?
+        /// Whom the rule matches, by which its budget is found again.
+        var match = ""
         /// The priority class that the rule gives, unless the caller asks for bulk.
         var priority: Priority?
+        /// Whose key and quota serve it, best first; nil: any.
+        var projects: [String]?
+        var allowance = Rule.Allowance()
+        var logsPrompt = false
+    }
+
+    /// What the rules say to a request.
+    enum Decision: Sendable {
+        case allowed(Verdict)
+        /// Refused, by the rule at `FILE:LINE` if one matches.
+        case refused(WireError, rule: String?)
     }
 
     /// - Parameters:
@@ -32,67 +50,130 @@ struct Policy: Sendable {
         socket == Rule.SocketName.admin.rawValue && (uid == 0 || adminUIDs.contains(uid))
     }
 
-    /// Whether a principal may make this image.
+    /// Decides about a request for an image or its price.
     ///
-    /// - Throws: `not_permitted`, naming what the deciding rule would let through.
-    func check(_ params: GenerateImage.Params, by principal: Principal) throws(WireError) -> Verdict {
+    /// - Parameters:
+    ///   - params: What is asked for.
+    ///   - method: `image.generate` or `image.price`.
+    ///   - principal: Who asks.
+    /// - Returns: The verdict, or why not: `not_permitted`, naming what the deciding rule would let through.
+    func decide(
+        _ params: GenerateImage.Params, _ method: String = GenerateImage.name, by principal: Principal
+    ) -> Decision {
         guard !rules.isEmpty else {
             // `native` reaches past every check and price, so without rules it is for admins.
             guard params.native == nil || principal.isAdmin else {
-                throw WireError(
-                    .notPermitted, "the parameter native is for admins as long as there are no rules",
-                    hint: "ask on the admin socket, or have an admin write a rule with native = true", path: "native")
+                return .refused(
+                    .denied(
+                        "the parameter native is for admins as long as there are no rules",
+                        "ask on the admin socket, or have an admin write a rule with native = true", "native"),
+                    rule: nil)
             }
-            return Verdict()
+            return .allowed(Verdict())
         }
         guard let rule = rules.first(where: { $0.matches(principal) }) else {
-            throw WireError(
-                .notPermitted, "no rule lets you ask for images", hint: "ask an admin of this host", charged: nil)
+            return .refused(.denied("no rule lets you ask for images", "ask an admin of this host"), rule: nil)
         }
-        let asked = params.model ?? defaultModel
-        if let models = rule.models {
-            let sent = resolve(asked)?.id ?? asked
-            guard models.contains(where: { $0 == asked || resolve($0)?.id == sent }) else {
-                throw WireError(
-                    .notPermitted, "you may not ask for the model \(asked.prefix(64))",
-                    hint: "you may ask for \(models.sorted().joined(separator: ", "))", path: "model")
-            }
+        if let refusal = refusal(of: params, method, by: rule) { return .refused(refusal, rule: rule.place) }
+        return .allowed(verdict(of: rule))
+    }
+
+    /// Whether a principal may make this image; as `decide`.
+    func check(
+        _ params: GenerateImage.Params, _ method: String = GenerateImage.name, by principal: Principal
+    ) throws(WireError) -> Verdict {
+        switch decide(params, method, by: principal) {
+        case .allowed(let verdict): return verdict
+        case .refused(let error, _): throw error
         }
-        if let sizes = rule.sizes, let size = params.imageSize ?? resolve(asked)?.defaultSize {
-            guard sizes.contains(size) else {
-                throw WireError(
-                    .notPermitted, "you may not ask for the size \(size.prefix(64))",
-                    hint: "you may ask for \(sizes.sorted().joined(separator: ", "))", path: "imageSize")
-            }
-        }
-        if let most = rule.maxCount, (params.count ?? 1) > most {
-            throw WireError(
-                .notPermitted, "you may not ask for \(params.count ?? 1) images at once",
-                hint: "you may ask for \(most)", path: "count")
-        }
-        if params.native != nil, !rule.mayUseNative {
-            throw WireError(
-                .notPermitted, "no rule grants you the parameter native",
-                hint: "an admin grants it with native = true in your rule", path: "native")
-        }
-        return Verdict(priority: rule.priority)
+    }
+
+    /// What bounds a principal, whatever is asked for.
+    func terms(for principal: Principal) -> Terms {
+        guard let rule = rules.first(where: { $0.matches(principal) }) else { return Terms() }
+        return verdict(of: rule).terms(for: principal)
+    }
+
+    private func verdict(of rule: Rule) -> Verdict {
+        Verdict(
+            rule: rule.place, match: rule.match, priority: rule.priority, projects: rule.projects,
+            allowance: rule.allowance, logsPrompt: rule.logsPrompts)
     }
 
     /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.
     func checkDiagnosis(by principal: Principal) throws(WireError) {
-        guard rules.isEmpty || principal.isAdmin || rules.contains(where: { $0.matches(principal) }) else {
-            throw WireError(
-                .notPermitted, "no rule lets you ask for images", hint: "ask an admin of this host", charged: nil)
+        guard !rules.isEmpty, !principal.isAdmin else { return }
+        guard let rule = rules.first(where: { $0.matches(principal) }) else {
+            throw .denied("no rule lets you ask for images", "ask an admin of this host")
         }
+        if let refusal = Self.refusal(of: Diagnose.name, by: rule) { throw refusal }
     }
 
     /// The error that `check` would throw, if any.
     func refusal(of params: GenerateImage.Params, by principal: Principal) -> WireError? {
-        do throws(WireError) {
-            _ = try check(params, by: principal)
-            return nil
-        } catch {
-            return error
+        if case .refused(let error, _) = decide(params, by: principal) { return error }
+        return nil
+    }
+
+    /// Whether a principal meets rules for units before the one that decides without any.
+    func hasUnitRules(before place: String?, for principal: Principal) -> Bool {
+        rules.prefix { $0.place != place }.contains { rule in
+            guard rule.unit != nil else { return false }
+            var anywhere = rule
+            anywhere.unit = nil
+            return anywhere.matches(principal)
         }
+    }
+
+    private static func refusal(of method: String, by rule: Rule) -> WireError? {
+        guard let methods = rule.methods, !methods.contains(method) else { return nil }
+        let others = methods.sorted().joined(separator: ", ")
+        return .denied(
+            "you may not call \(method)", others.isEmpty ? "ask an admin of this host" : "you may call \(others)")
+    }
+
+    private func refusal(of params: GenerateImage.Params, _ method: String, by rule: Rule) -> WireError? {
+        if let refusal = Self.refusal(of: method, by: rule) { return refusal }
+        let asked = params.model ?? defaultModel
+        if let models = rule.models {
+            let sent = resolve(asked)?.id ?? asked
+            guard models.contains(where: { $0 == asked || resolve($0)?.id == sent }) else {
+                return .denied(
+                    "you may not ask for the model \(asked.prefix(64))",
+                    "you may ask for \(models.sorted().joined(separator: ", "))", "model")
+            }
+        }
+        if let sizes = rule.sizes, let size = params.imageSize ?? resolve(asked)?.defaultSize {
+            guard sizes.contains(size) else {
+                return .denied(
+                    "you may not ask for the size \(size.prefix(64))",
+                    "you may ask for \(sizes.sorted().joined(separator: ", "))", "imageSize")
+            }
+        }
+        if let most = rule.maxCount, (params.count ?? 1) > most {
+            return .denied(
+                "you may not ask for \(params.count ?? 1) images at once", "you may ask for \(most)", "count")
+        }
+        if let most = rule.maxInputs, let inputs = params.inputs?.count, inputs > most {
+            return .denied("you may not bring \(inputs) input images", "you may bring \(most)", "inputs")
+        }
+        if let projects = rule.projects, let project = params.project, !projects.contains(project) {
+            return .denied(
+                "you may not ask for the project \(project.prefix(64))",
+                "you may ask for \(projects.joined(separator: ", "))", "project")
+        }
+        if params.native != nil, !rule.mayUseNative {
+            return .denied(
+                "no rule grants you the parameter native", "an admin grants it with native = true in your rule",
+                "native")
+        }
+        return nil
+    }
+}
+
+extension WireError {
+    /// The policy's refusal; no job exists yet, so nothing is said of charges.
+    fileprivate static func denied(_ message: String, _ hint: String, _ path: String? = nil) -> WireError {
+        WireError(.notPermitted, message, hint: hint, charged: nil, path: path)
     }
 }

@@ -8,7 +8,12 @@ public enum ReloadConfiguration: Method {
 
     public struct Result: Sendable, Hashable, Codable {
         public var reloaded: Bool
+        /// What does not act, or only with the daemon's next start; absent when everything does.
+        public var warnings: [Warning]?
 
-        public init(reloaded: Bool) { self.reloaded = reloaded }
+        public init(reloaded: Bool, warnings: [Warning]? = nil) {
+            self.reloaded = reloaded
+            self.warnings = warnings
+        }
     }
 }

@@ -40,6 +40,7 @@ struct ReloadCommand: DarkroomCommand {
         let received = try admin.connect().call(
             ReloadConfiguration.self, NoParams(), within: .seconds(wait ? 3600 : 30))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
+        for warning in received.result.warnings ?? [] { Conversation.warn(warning.message) }
         Conversation.answer(received.result.reloaded ? "reloaded" : "unchanged")
     }
 }

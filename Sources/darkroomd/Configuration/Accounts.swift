@@ -21,6 +21,21 @@ enum Accounts {
         return nil
     }
 
+    /// A user of this host as a connection of theirs would show them; by name or uid.
+    ///
+    /// A number that no account has is a user all the same, with the group of that number: the kernel asks no directory.
+    static func account(named name: String) -> (uid: UInt32, gid: UInt32, groups: [UInt32])? {
+        let entry = unsafe UInt32(name).map { unsafe getpwuid($0) } ?? getpwnam(name)
+        guard let entry = unsafe entry, let own = unsafe entry.pointee.pw_name else {
+            return UInt32(name).map { ($0, $0, []) }
+        }
+        let (uid, gid) = unsafe (entry.pointee.pw_uid, entry.pointee.pw_gid)
+        var count: Int32 = 1024
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        guard unsafe getgrouplist(own, gid, &groups, &count) >= 0 else { return (uid, gid, []) }
+        return (uid, gid, Array(groups.prefix(Int(count))))
+    }
+
     /// The name of a uid, if the host knows one; `getpwuid_r`, since connections are served by many threads.
     static func userName(of uid: UInt32) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)

@@ -3,6 +3,7 @@
 
 import Engine
 import Gemini
+import Quota
 import Wire
 
 /// A configuration that has been checked whole.
@@ -14,12 +15,17 @@ struct Configuration: Sendable {
     /// First match wins; no rule at all: whoever may connect may ask.
     var rules: [Rule]
     var limits: LimitsConfiguration
+    var retention = RetentionConfiguration()
     /// That a request is refused of which a part has no price in the catalogue.
     var refusesUnpriced = false
+    /// The time zone whose days and months budgets are for.
+    var timeZone = CivilCalendar.pacificZone
     /// Users who, beside uid 0, are admins on the admin socket.
     var adminUIDs: Set<UInt32>
     /// What was accepted and does not act yet; logged at each start and printed by `--check-config`.
     var cautions: [String]
+    /// SHA-256 of the files that it was read from, for the record; lower-case hexadecimal.
+    var hash = ""
 
     /// Without a file: one project on the native route with the credential `gemini-api-key`.
     static func withoutFile(_ catalogue: Catalogue) -> Configuration {
@@ -37,9 +43,14 @@ struct Configuration: Sendable {
     /// - Returns: One that has been checked whole.
     /// - Throws: The first thing that is wrong, with file and line.
     static func load(_ path: String?, catalogue: Catalogue) throws(ConfigurationError) -> Configuration {
-        guard let setting = try ConfigurationFile.read(path) else { return .withoutFile(catalogue) }
-        var reader = try SettingReader(setting, name: "")
-        return try Configuration(&reader, shipped: catalogue)
+        let (setting, hash) = try ConfigurationFile.read(path)
+        var configuration = Configuration.withoutFile(catalogue)
+        if let setting {
+            var reader = try SettingReader(setting, name: "")
+            configuration = try Configuration(&reader, shipped: catalogue)
+        }
+        configuration.hash = hash
+        return configuration
     }
 
     init(
@@ -55,6 +66,23 @@ struct Configuration: Sendable {
         self.cautions = cautions
     }
 
+    /// Two names of one model with limits each: which of them counts cannot be told.
+    private static func refuseTwins(
+        _ project: ProjectConfiguration, _ catalogue: Catalogue
+    ) throws(ConfigurationError) {
+        var seen: [String: String] = [:]
+        for limits in project.limits {
+            let id = catalogue.resolve(limits.model)?.id ?? limits.model
+            if let other = seen[id] {
+                throw ConfigurationError(
+                    origin: limits.origin,
+                    reason:
+                        "project \(project.name) has limits for \(limits.model) and for \(other), which are one model")
+            }
+            seen[id] = limits.model
+        }
+    }
+
     private init(_ reader: inout SettingReader, shipped: Catalogue) throws(ConfigurationError) {
         cautions = []
         // catalogue: a file that changes or adds rows of the catalogue of models; an absolute path.
@@ -65,6 +93,13 @@ struct Configuration: Sendable {
         try models.check(defaultModel, reader.origin(of: "default_model"), "default_model")
         // refuse_unpriced: whether a request is refused of which a part has no price, grounding mostly; false.
         refusesUnpriced = try reader.bool("refuse_unpriced") ?? false
+        // time_zone: whose days and months budgets are for; "America/Los_Angeles", as Google's.
+        if let zone = try reader.string("time_zone") {
+            guard CivilCalendar(zone: zone) != nil else {
+                throw reader.invalid("time_zone", "is \"\(zone.prefix(64))\", which is no time zone of this host")
+            }
+            timeZone = zone
+        }
         // admin_users: names or uids of users who are admins on the admin socket beside root.
         adminUIDs = []
         for (text, setting) in try reader.strings("admin_users") ?? [] {
@@ -76,13 +111,20 @@ struct Configuration: Sendable {
             projects.append(try ProjectConfiguration(&project, models: models, cautions: &cautions))
         }
         if projects.isEmpty { projects = [.standard] }
+        for project in projects { try Self.refuseTwins(project, catalogue) }
         limits = LimitsConfiguration()
         if var table = try reader.table("limits") { limits = try LimitsConfiguration(&table) }
+        if var table = try reader.table("retention") { retention = try RetentionConfiguration(&table) }
         rules = []
         for rule in try reader.tables("rule") {
             var rule = rule
-            rules.append(
-                try Rule(&rule, models: models, projects: projects.map { $0.name }, cautions: &cautions))
+            let read = try Rule(&rule, models: models, projects: projects.map { $0.name }, cautions: &cautions)
+            if let earlier = rules.first(where: { read.isHidden(by: $0) }) {
+                throw ConfigurationError(
+                    origin: read.origin,
+                    reason: "this rule never decides: the one at \(earlier.place) matches whomever it matches")
+            }
+            rules.append(read)
         }
         try reader.finish()
     }
@@ -94,6 +136,8 @@ struct LimitsConfiguration: Sendable {
     var maxLineBytes = 1_048_576
     /// Most jobs that wait, in total.
     var maxQueue = 10_000
+    /// Most jobs of one user that wait: less than all, so that one user cannot take every seat.
+    var maxQueuePerUser = 9_000
     /// Until a caller is answered, when it does not say.
     var defaultDeadline: Duration = .seconds(600)
     /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
@@ -111,6 +155,8 @@ struct LimitsConfiguration: Sendable {
         if let value = try reader.integer("max_line_bytes", in: 1024...67_108_864) { maxLineBytes = value }
         // max_queue: most jobs that wait, in total; 10000.
         if let value = try reader.integer("max_queue", in: 1...1_000_000) { maxQueue = value }
+        // max_queue_per_user: most jobs of one user that wait; nine tenths of max_queue.
+        maxQueuePerUser = try reader.integer("max_queue_per_user", in: 1...1_000_000) ?? (maxQueue * 9 + 9) / 10
         // default_deadline_seconds: how long a caller waits when it does not say; 600.
         if let value = try reader.number("default_deadline_seconds", in: 1...Limits.deadlineSeconds) {
             defaultDeadline = .seconds(value)
@@ -133,6 +179,8 @@ struct LimitsConfiguration: Sendable {
 struct ModelNames: Sendable {
     let ids: Set<String>
     let aliases: Set<String>
+    /// Every size that some model makes.
+    let sizes: Set<String>
 
     func check(_ name: String, _ origin: Setting.Origin, _ key: String) throws(ConfigurationError) {
         guard !ids.contains(name), !aliases.contains(name) else { return }

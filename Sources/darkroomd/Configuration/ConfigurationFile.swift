@@ -1,6 +1,7 @@
 // The file and its drop-ins, merged into one table (protocol section 7): beside FILE, `FILE.d/*.toml` are read in name
 // order; a [[project]] of the same name is merged key by key, rules are appended, other keys replace.
 
+import Crypto
 import Foundation
 import Glibc
 
@@ -15,25 +16,28 @@ enum ConfigurationFile {
     /// that keep people out.
     ///
     /// - Parameter given: The file that was asked for; nothing for the standard one.
-    /// - Returns: One table, or nothing when there is no file and no drop-in.
+    /// - Returns: One table, or nothing when there is no file and no drop-in; and a hash of all that was read.
     /// - Throws: What cannot be read or parsed.
-    static func read(_ given: String?) throws(ConfigurationError) -> Setting? {
+    static func read(_ given: String?) throws(ConfigurationError) -> (setting: Setting?, hash: String) {
         let path = given ?? standardPath
-        var merged = try readIfPresent(path)
+        var hash = SHA256()
+        var merged = try readIfPresent(path, &hash)
         if merged == nil, given != nil {
             throw ConfigurationError(origin: .init(file: path), reason: "there is no such file")
         }
         for dropIn in try dropIns(of: path) {
-            guard let addition = try readIfPresent(dropIn) else {
+            guard let addition = try readIfPresent(dropIn, &hash) else {
                 throw ConfigurationError(origin: .init(file: dropIn), reason: "this link leads nowhere")
             }
             merged = try merged.map { setting throws(ConfigurationError) in try merge(setting, addition) } ?? addition
         }
         if let merged { try refuseTwins(merged) }
-        return merged
+        let digits = hash.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
+        return (merged, digits.joined())
     }
 
-    private static func readIfPresent(_ path: String) throws(ConfigurationError) -> Setting? {
+    /// Names and lengths are hashed too, so that what stands in which file makes a difference.
+    private static func readIfPresent(_ path: String, _ hash: inout SHA256) throws(ConfigurationError) -> Setting? {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             guard errno == ENOENT else { throw unreadable(path) }
@@ -41,6 +45,8 @@ enum ConfigurationFile {
         }
         let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
         guard let data = try? handle.readToEnd() ?? Data() else { throw unreadable(path) }
+        hash.update(data: Data("\(path)\n\(data.count)\n".utf8))
+        hash.update(data: data)
         guard let text = String(validating: data, as: UTF8.self) else {
             throw ConfigurationError(origin: .init(file: path), reason: "the file is not UTF-8")
         }

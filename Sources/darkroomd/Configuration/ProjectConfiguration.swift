@@ -2,6 +2,7 @@
 
 import FoundationEssentials
 import Gemini
+import Quota
 import Wire
 
 /// A Google project as the daemon serves it.
@@ -17,8 +18,20 @@ struct ProjectConfiguration: Sendable {
     var proxy: Proxy?
     var addressFamily: UpstreamClient.AddressFamily
     var maxConcurrent: Int
+    /// By model, as the admin names them.
+    var limits: [ModelLimits] = []
+    /// In micro-dollars.
+    var spendPer10Minutes: Int64?
+    var budget = Budget()
     /// Between two looks at what models upstream offers.
     var listingInterval: Duration
+
+    /// What bounds the requests for one model.
+    struct ModelLimits: Sendable {
+        var model: String
+        var origin: Setting.Origin
+        var limits: Quota.Limits
+    }
 
     /// Where and as whom Vertex AI is asked.
     struct Vertex: Sendable, Hashable {
@@ -56,6 +69,19 @@ struct ProjectConfiguration: Sendable {
 }
 
 extension ProjectConfiguration {
+    /// The keys whose values are others, of those that act only when the daemon starts.
+    func fixedKeys(unlike other: ProjectConfiguration) -> [String] {
+        let differences = [
+            ("route", route != other.route), ("base_url", "\(baseURL)" != "\(other.baseURL)"),
+            ("location, google_project or credential_kind", vertex != other.vertex),
+            ("credential", credential != other.credential), ("ca_file", caFile != other.caFile),
+            ("proxy", proxy != other.proxy), ("address_family", addressFamily != other.addressFamily),
+            ("max_concurrent", maxConcurrent != other.maxConcurrent),
+            ("list_models_hours", listingInterval != other.listingInterval),
+        ]
+        return differences.filter { $0.1 }.map { $0.0 }
+    }
+
     init(_ reader: inout SettingReader, models: ModelNames, cautions: inout [String]) throws(ConfigurationError) {
         // name: what the project is called here; required.
         name = try reader.require(try reader.string("name"), "name")
@@ -89,26 +115,41 @@ extension ProjectConfiguration {
         listingInterval =
             try reader.number("list_models_hours", in: 0.001...8760).map { .seconds($0 * 3600) }
             ?? Self.dailyListing
-        for (model, limits) in try reader.namedTables("limits") {
-            try models.check(model, limits.origin, limits.name)
-            var limits = limits
-            _ = try limits.integer("requests_per_minute", in: 0...1_000_000_000)
-            _ = try limits.integer("images_per_minute", in: 0...1_000_000_000)
-            _ = try limits.integer("input_tokens_per_minute", in: 0...1_000_000_000_000)
-            _ = try limits.integer("requests_per_day", in: 0...1_000_000_000)
-            try limits.finish()
-            cautions.append(
-                "\(limits.origin.file): the limits of \(model) in project \(name) are not enforced by this version")
+        // limits."MODEL": what Google lets the project ask of a model, where that is known.
+        for (model, table) in try reader.namedTables("limits") {
+            try models.check(model, table.origin, table.name)
+            var table = table
+            let origin = table.origin
+            limits.append(ModelLimits(model: model, origin: origin, limits: try Self.limits(&table)))
         }
+        // spend: US dollars that the project may cost.
         if var spend = try reader.table("spend") {
-            _ = try spend.number("per_10_minutes", in: 0...1_000_000_000)
-            _ = try spend.number("per_day", in: 0...1_000_000_000)
-            _ = try spend.number("per_month", in: 0...1_000_000_000)
+            // per_10_minutes: in any ten minutes; waited for.
+            spendPer10Minutes = try spend.number("per_10_minutes", in: 0...1_000_000_000).map(Self.micros)
+            // per_day: a day; refused when used up.
+            budget.perDay = try spend.number("per_day", in: 0...1_000_000_000).map(Self.micros)
+            // per_month: a month; refused when used up.
+            budget.perMonth = try spend.number("per_month", in: 0...1_000_000_000).map(Self.micros)
             try spend.finish()
-            cautions.append(
-                "\(spend.origin.file): the spend limits of project \(name) are not enforced by this version")
         }
         try reader.finish()
+    }
+
+    private static func micros(_ dollars: Double) -> Int64 { Int64((dollars * 1_000_000).rounded()) }
+
+    private static func limits(_ reader: inout SettingReader) throws(ConfigurationError) -> Quota.Limits {
+        var limits: Quota.Limits = [:]
+        // requests_per_minute: in any minute; waited for, as the next two.
+        limits[.requestsPerMinute] = try reader.integer("requests_per_minute", in: 0...1_000_000_000).map(Int64.init)
+        // images_per_minute: in any minute.
+        limits[.imagesPerMinute] = try reader.integer("images_per_minute", in: 0...1_000_000_000).map(Int64.init)
+        // input_tokens_per_minute: in any minute.
+        limits[.inputTokensPerMinute] = try reader.integer("input_tokens_per_minute", in: 0...1_000_000_000_000)
+            .map(Int64.init)
+        // requests_per_day: a day of America/Los_Angeles; refused when used up.
+        limits[.requestsPerDay] = try reader.integer("requests_per_day", in: 0...1_000_000_000).map(Int64.init)
+        try reader.finish()
+        return limits
     }
 
     /// The keys that only a Vertex project has; on another route they are a slip.

@@ -56,8 +56,8 @@ extension Methods {
         params.label = "diagnose"
         if RouteSupport.honours("imageSize", on: route) { params.imageSize = model.sizeNames.first }
         do {
-            try await permit(&params, principal)
-            let job = try await engine.generate(params, from: principal)
+            let verdict = try await permit(&params, principal)
+            let job = try await engine.generate(params, from: principal, terms: verdict.terms(for: principal))
             let result = try await engine.wait(for: job, from: principal)
             if let error = result.error { throw error }
             guard let image = result.images.first else { return step(.fault, "no image came") }

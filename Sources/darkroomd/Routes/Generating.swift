@@ -10,13 +10,12 @@ import Wire
 extension Methods {
     func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
-        var params = params
-        if params.project == nil, let route = params.route {
-            // The route may be all that somebody wants to say; whose key serves it is the configuration's affair.
-            params.project = projects.first { $0.configuration.route == route }?.configuration.name
-        }
-        try await permit(&params, exchange.principal)
-        let job = try await engine.generate(params, inputs: inputs, from: exchange.principal)
+        var params = homed(params)
+        let verdict = try await permit(&params, exchange.principal)
+        let start = ContinuousClock.now
+        let job = try await engine.generate(
+            params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
+        metrics.took(ContinuousClock.now - start, .ledger)
         FaultPoint.reach(.admissionAnswered)
         return try await answer(job, wait: params.wait, params.delivery, exchange)
     }
@@ -24,8 +23,10 @@ extension Methods {
     func retry(_ params: RetryJob.Params, _ exchange: Exchange) async throws -> OutboundLine {
         var request = try await engine.request(of: params.job, for: exchange.principal)
         // What was allowed then may not be allowed now.
-        try await permit(&request, exchange.principal)
-        let job = try await engine.retry(params.job, from: exchange.principal, wait: params.wait ?? true)
+        let verdict = try await permit(&request, exchange.principal)
+        let job = try await engine.retry(
+            params.job, from: exchange.principal, wait: params.wait ?? true,
+            terms: verdict.terms(for: exchange.principal))
         return try await answer(job, wait: params.wait, params.delivery, exchange)
     }
 
@@ -33,18 +34,20 @@ extension Methods {
         _ job: JobID, wait: Bool?, _ delivery: Wire.Delivery?, _ exchange: Exchange
     ) async throws -> OutboundLine {
         guard wait ?? true else {
-            return OutboundLine(Answer.success(exchange.id, GenerateImage.Accepted(job: job, state: .queued)))
+            // The job under a key may have ended long ago, and a reused one has now.
+            let state = try await engine.result(of: job, for: exchange.principal).state
+            let told = state.isEnded ? state : .queued
+            return OutboundLine(Answer.success(exchange.id, GenerateImage.Accepted(job: job, state: told)))
         }
         return try await follow(job, delivery ?? .inline, exchange)
     }
 
     /// Asks the policy and takes its priority; who is denied is on record before being told so.
-    func permit(_ params: inout GenerateImage.Params, _ principal: Principal) async throws {
+    func permit(_ params: inout GenerateImage.Params, _ principal: Principal) async throws -> Policy.Verdict {
         do throws(WireError) {
             let verdict = try policy.check(params, by: principal)
-            if params.priority == nil || verdict.priority == .bulk {
-                params.priority = verdict.priority ?? params.priority
-            }
+            params.take(verdict)
+            return verdict
         } catch {
             let asked = params.model.flatMap { catalogue.resolve($0)?.id }
             try await store.record(
@@ -63,9 +66,10 @@ extension Methods {
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
         if result.state.isEnded { await telling }
         FaultPoint.reach(.answerBeforeSend)
+        if result.state.isEnded { metrics.ended(result) }
         if let error = result.error { throw error }
         do {
-            return try deliver(result, delivery, exchange)
+            return try metrics.timed(.write) { () throws(WireError) in try deliver(result, delivery, exchange) }
         } catch {
             var error = error
             error.job = job

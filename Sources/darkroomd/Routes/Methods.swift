@@ -11,11 +11,10 @@ import Wire
 struct Methods: Sendable {
     let engine: Engine
     let store: Store
-    let policy: Policy
+    let live: LiveSettings
     let projects: [Project]
-    let catalogue: Catalogue
-    let defaultModel: String
-    let limits: LimitsConfiguration
+    let reloading: Reloading
+    let metrics: Metrics
     let startedAt: Timestamp
 
     /// A project and what is known of its key and of its models.
@@ -27,6 +26,11 @@ struct Methods: Sendable {
         let models: ModelWatch
         let quota: QuotaWatch
     }
+
+    var policy: Policy { live.policy }
+    var catalogue: Catalogue { live.configuration.catalogue }
+    var defaultModel: String { live.configuration.defaultModel }
+    var limits: LimitsConfiguration { live.configuration.limits }
 
     /// Every method that this version serves.
     func table() -> [AnyMethod] {
@@ -50,7 +54,17 @@ struct Methods: Sendable {
             AnyMethod(CancelJob.self) { params, exchange in
                 try await engine.cancel(params.job, by: exchange.principal)
             },
+            AnyMethod(PriceImage.self) { params, exchange in try await price(params, exchange) },
+            AnyMethod(GetQuota.self) { params, exchange in try await quota(params, exchange) },
+            AnyMethod(ReportUsage.self) { params, exchange in try await usage(params, exchange) },
+            AnyMethod(PauseProject.self) { params, exchange in try await pause(true, params, exchange) },
+            AnyMethod(ResumeProject.self) { params, exchange in try await pause(false, params, exchange) },
             AnyMethod(OpenArtifact.self) { params, exchange in try await open(params, exchange) },
+            AnyMethod(ReloadConfiguration.self) { _, exchange in try await reloading.run(by: exchange.principal) },
+            AnyMethod(ExplainPolicy.self) { params, _ in try explain(params) },
+            AnyMethod(ReadAuditHead.self) { _, _ in try await auditHead() },
+            AnyMethod(VerifyAudit.self) { _, _ in try await verifyAudit() },
+            AnyMethod(ReadMetrics.self) { _, _ in try await measure() },
         ]
     }
 
@@ -66,20 +80,36 @@ struct Methods: Sendable {
             maxLineBytes: limits.maxLineBytes, maxInputs: Limits.inputs, features: ["fd"])
     }
 
-    private func status() async throws -> GetStatus.Result {
+    func status() async throws -> GetStatus.Result {
         let engine = try await engine.status()
-        let hasUsableKey = projects.contains { [.ok, .unread].contains($0.key.current) }
+        // Somebody could draw: its key is not known to be bad, and nobody has paused it.
+        let isServing = projects.contains { project in
+            [.ok, .unread].contains(project.key.current)
+                && engine.projects[project.configuration.name]?.isPaused != true
+        }
         return GetStatus.Result(
-            ready: engine.isAdmitting && hasUsableKey, startedAt: startedAt,
+            ready: engine.isAdmitting && isServing && store.hasRoom, startedAt: startedAt,
             projects: projects.map { project in
                 let counts = engine.projects[project.configuration.name]
                 return GetStatus.Project(
                     name: project.configuration.name, route: project.configuration.route.rawValue,
-                    key: project.key.current, paused: false, inFlight: counts?.inFlight ?? 0,
+                    key: project.key.current, paused: counts?.isPaused ?? false, inFlight: counts?.inFlight ?? 0,
                     queued: counts?.queued ?? 0)
             },
             inFlight: engine.inFlight, queued: engine.queued, unknown: engine.unknown,
             diskFreeBytes: try store.diskFreeBytes())
+    }
+
+    private func auditHead() async throws -> ReadAuditHead.Result {
+        // The start was on record before anybody could ask.
+        guard let head = try await store.auditHead() else { throw StoreError.corrupt("the audit chain") }
+        return ReadAuditHead.Result(sequence: head.sequence, hash: head.hash)
+    }
+
+    private func verifyAudit() async throws -> VerifyAudit.Result {
+        let verdict = try await store.verifyAudit()
+        return VerifyAudit.Result(
+            ok: verdict.firstBroken == nil, rows: verdict.rows, firstBroken: verdict.firstBroken)
     }
 
     private func open(_ params: OpenArtifact.Params, _ exchange: Exchange) async throws -> OutboundLine {

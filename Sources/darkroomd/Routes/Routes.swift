@@ -13,17 +13,21 @@ struct Routes: Sendable {
     private let methods: [String: AnyMethod]
     private let identify: @Sendable (LineConnection) -> Principal
     private let inFlight = InFlightIDs()
+    private let metrics: Metrics
     private let logger: Logger
 
     /// - Parameters:
     ///   - methods: The table of methods; a name stands in it once.
     ///   - identify: From a connection to the principal behind it.
+    ///   - metrics: Told of every answer.
     ///   - logger: For what no peer may be told.
     init(
-        _ methods: [AnyMethod], identify: @escaping @Sendable (LineConnection) -> Principal, logger: Logger
+        _ methods: [AnyMethod], identify: @escaping @Sendable (LineConnection) -> Principal, metrics: Metrics,
+        logger: Logger
     ) {
         self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
         self.identify = identify
+        self.metrics = metrics
         self.logger = logger
     }
 
@@ -44,7 +48,7 @@ struct Routes: Sendable {
     /// Reads one line and claims its id; called in the order in which lines arrive.
     func open(_ line: Line, on connection: LineConnection) -> Opening {
         do throws(Request.Refusal) {
-            let request = try Request(line: line.bytes)
+            let request = try metrics.timed(.parse) { () throws(Request.Refusal) in try Request(line: line.bytes) }
             guard let id = request.id else { return .notification }
             guard inFlight.begin(id, on: connection.id) else {
                 let error = WireError(
@@ -65,7 +69,10 @@ struct Routes: Sendable {
         case .notification: return
         case .answer(let bytes): await connection.send(OutboundLine(bytes))
         case .request(let request, let id, let descriptors):
-            let answer = await answer(request, id, descriptors, on: connection)
+            let start = ContinuousClock.now
+            let (answer, outcome) = await answer(request, id, descriptors, on: connection)
+            metrics.answered(
+                methods[request.method]?.name ?? "unknown", outcome, in: ContinuousClock.now - start)
             // From here on the id may be used again, so it is given free before the answer can be read.
             inFlight.end(id, on: connection.id)
             if let answer { await connection.send(answer) }
@@ -74,13 +81,13 @@ struct Routes: Sendable {
 
     private func answer(
         _ request: Request, _ id: RequestID, _ descriptors: LineDescriptors, on connection: LineConnection
-    ) async -> OutboundLine? {
+    ) async -> (line: OutboundLine?, outcome: String) {
         guard let method = methods[request.method] else {
             let nearest = NearestName.to(request.method, among: methods.keys.sorted())
             let error = WireError(
                 .unknownMethod, "there is no method \(request.method.prefix(64))",
                 hint: nearest.map { "did you mean \($0)?" })
-            return OutboundLine(Answer.failure(id, error))
+            return Self.failure(id, error)
         }
         let exchange = Exchange(
             id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
@@ -90,9 +97,9 @@ struct Routes: Sendable {
                     .notPermitted, "\(method.name) is an admin's method",
                     hint: "call it as root on the admin socket")
             }
-            return try await method.act(request.params, exchange)
+            return (try await method.act(request.params, exchange), "ok")
         } catch let error as WireError {
-            return OutboundLine(Answer.failure(id, error))
+            return Self.failure(id, error)
         } catch let error as StoreError {
             logger.critical(
                 "the ledger cannot be written, so the request is refused",
@@ -100,20 +107,21 @@ struct Routes: Sendable {
             let refusal = WireError(
                 .auditUnavailable, "what you ask for cannot be put on record, so it is not done",
                 hint: "an admin has to make room on the daemon's disk")
-            return OutboundLine(Answer.failure(id, refusal))
+            return Self.failure(id, refusal)
         } catch is CancellationError {
             // The peer has gone; nobody is there to be answered.
-            return nil
+            return (nil, "gone")
         } catch {
             logger.error(
                 "a request failed in an unforeseen way",
                 metadata: ["method": "\(method.name)", "error": "\(type(of: error))"])
-            return OutboundLine(
-                Answer.failure(
-                    id,
-                    WireError(.internal, "the daemon failed in an unforeseen way", hint: "see journalctl -t darkroomd"))
-            )
+            return Self.failure(
+                id, WireError(.internal, "the daemon failed in an unforeseen way", hint: "see journalctl -t darkroomd"))
         }
+    }
+
+    private static func failure(_ id: RequestID, _ error: WireError) -> (line: OutboundLine?, outcome: String) {
+        (OutboundLine(Answer.failure(id, error)), error.kind.rawValue)
     }
 }
 
@@ -167,7 +175,7 @@ struct AnyMethod: Sendable {
     ) {
         name = M.name
         access = M.access
-        takesDescriptors = M.self == GenerateImage.self
+        takesDescriptors = M.self == GenerateImage.self || M.self == PriceImage.self
         self.act = { object, exchange in
             var reader = ParamReader(object)
             let params = try M.Params(from: &reader)

@@ -8,6 +8,8 @@ import Wire
 struct CallPrice: Sendable {
     var hold: Int64
     var expected: Int64
+    /// The most that can go in.
+    var inputTokens: Int64
     /// What the figures leave out.
     var warnings: [Warning]
 }
@@ -26,7 +28,9 @@ extension GeminiGenerator {
             let expected = model.expectedMicros(
                 imageSize: params.imageSize, promptBytes: textBytes, inputImageCount: images)
         else { throw .unpriced }
-        var price = CallPrice(hold: Int64(hold), expected: Int64(expected), warnings: [])
+        var price = CallPrice(
+            hold: Int64(hold), expected: Int64(expected),
+            inputTokens: Int64(model.mostInputTokens(promptBytes: textBytes, inputImageCount: images)), warnings: [])
         guard params.grounding?.isEmpty == false else { return price }
         guard let searches = model.groundingMicros(queries: Model.groundingQueryCap),
             let one = model.groundingMicros(queries: 1)

@@ -10,40 +10,40 @@ import Wire
 /// A project that draws through its route.
 struct GeminiGenerator: ImageGenerator {
     let project: ProjectConfiguration
-    let defaultModel: String
-    let catalogue: Catalogue
+    private let live: LiveSettings
     /// Every project's name and route, for the advice where a parameter would work.
     let neighbours: [(project: String, route: RouteName)]
     /// What this project's upstream is known to offer.
     let models: ModelWatch
     private let quota: QuotaWatch
-    /// That a request whose price is not known whole is refused.
-    let refusesUnpriced: Bool
     /// Absent as long as there is no key.
     private let route: (any Route)?
     private let key: KeyWatch
 
     /// - Parameters:
     ///   - project: Whose key and limits.
-    ///   - configuration: The whole, for defaults and the other projects.
+    ///   - live: The configuration in force, for defaults and the catalogue.
     ///   - route: The way to upstream; absent when the credential is missing.
     ///   - key: Told what upstream says of the key.
     ///   - models: Told what upstream says of models.
     ///   - quota: Told what upstream says of quota.
     init(
-        project: ProjectConfiguration, configuration: Configuration, route: (any Route)?, key: KeyWatch,
+        project: ProjectConfiguration, live: LiveSettings, route: (any Route)?, key: KeyWatch,
         models: ModelWatch, quota: QuotaWatch
     ) {
         self.project = project
-        self.defaultModel = configuration.defaultModel
-        self.catalogue = configuration.catalogue
-        self.neighbours = configuration.projects.map { ($0.name, $0.route) }
-        self.refusesUnpriced = configuration.refusesUnpriced
+        self.live = live
+        self.neighbours = live.configuration.projects.map { ($0.name, $0.route) }
         self.route = route
         self.key = key
         self.models = models
         self.quota = quota
     }
+
+    var defaultModel: String { live.configuration.defaultModel }
+    var catalogue: Catalogue { live.configuration.catalogue }
+    /// That a request whose price is not known whole is refused.
+    var refusesUnpriced: Bool { live.configuration.refusesUnpriced }
 
     func check(_ params: GenerateImage.Params) throws(WireError) {
         let choice = try choose(params)
@@ -71,7 +71,8 @@ struct GeminiGenerator: ImageGenerator {
             usuallySeconds: size.usuallySeconds.map(Double.init),
             upstreamTimeout: UpstreamTimeout.of(model: model, size: size, inputCount: material.inputs.count),
             requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
-            expectedPixels: pixels.map { (width: $0.width, height: $0.height) }, freshStart: replay.isFreshStart)
+            expectedPixels: pixels.map { (width: $0.width, height: $0.height) }, freshStart: replay.isFreshStart,
+            inputTokens: price.inputTokens)
     }
 
     func generate(
@@ -146,13 +147,18 @@ struct GeminiGenerator: ImageGenerator {
             wire.charged = .unknown
             return .outcomeUnknown(wire)
         }
-        guard error.isSafeToResend else { return .failed(wire) }
-        let scope: RefusalScope =
-            switch error.upstream?.httpStatus {
-            case 429, 503: .model
-            default: .call
-            }
-        return .refused(wire, retryAfter: error.retryAfter, scope: scope)
+        let scope: RefusalScope
+        switch error.kind {
+        case .quotaMinute, .quotaDay, .noQuota: scope = .model
+        case .spendCap: scope = error.endsWithMonth ? .projectThisMonth : .project
+        default:
+            guard error.isSafeToResend else { return .failed(wire) }
+            scope = [429, 503].contains(error.upstream?.httpStatus) ? .model : .call
+        }
+        let limit = error.quota.flatMap { quota in
+            quota.id.map { NamedLimit(id: $0, value: quota.limit.map(Int64.init)) }
+        }
+        return .refused(wire, retryAfter: error.retryAfter, scope: scope, limit: limit)
     }
 }
 

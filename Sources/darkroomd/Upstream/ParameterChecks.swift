@@ -19,6 +19,7 @@ extension GeminiGenerator {
 
     /// The model of a request, and the warning when a retired name was mapped.
     func choose(_ params: GenerateImage.Params) throws(WireError) -> Choice {
+        try checkRoute(params)
         let asked = params.model ?? defaultModel
         let isExact = params.exact == true && params.model != nil
         let choice: Choice
@@ -65,13 +66,17 @@ extension GeminiGenerator {
         }
     }
 
-    /// Refuses the parameters that route and model cannot honour.
-    func checkSupport(_ params: GenerateImage.Params, _ model: Model) throws(WireError) {
+    /// Refuses a route that this project does not serve; before the model, which might be served there.
+    private func checkRoute(_ params: GenerateImage.Params) throws(WireError) {
         if let route = params.route, route != project.route {
             throw WireError(
                 .unsupportedParameter, "project \(project.name) does not serve the route \(route.rawValue)",
                 hint: "its route is \(project.route.rawValue)", path: "route")
         }
+    }
+
+    /// Refuses the parameters that route and model cannot honour.
+    func checkSupport(_ params: GenerateImage.Params, _ model: Model) throws(WireError) {
         let route = project.route.kind
         for name in params.givenNames where !RouteSupport.honours(name, on: route) {
             throw unsupported(name, model, "it works on \(places { RouteSupport.honours(name, on: $0) })")

@@ -1,0 +1,118 @@
+// What the daemon counts. Calls, images and money are counted from the audit chain, which knows of every one of them
+// whoever waits; requests and the daemon's own share of time where they happen.
+
+import Engine
+import LineSocket
+import Store
+import Synchronization
+import Wire
+
+/// The counters of this run of the daemon.
+final class Metrics: Sendable {
+    /// Where the daemon's own time goes.
+    enum Stage: String, Sendable {
+        /// From bytes to a request.
+        case parse
+        /// From a request that may be to a job that is durable.
+        case ledger
+        /// From a job's end to the line of its answer.
+        case write
+        /// All of a job but upstream and waiting.
+        case job
+    }
+
+    private struct State {
+        var values = MetricValues()
+        /// The last row of the audit chain that was counted.
+        var reached: Int64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// - Parameter head: The last row of the chain before this run.
+    init(after head: Int64) { state.withLock { $0.reached = head } }
+
+    /// Does something and counts the time of it.
+    func timed<Result, Failure: Error>(_ stage: Stage, _ work: () throws(Failure) -> Result) throws(Failure) -> Result {
+        let start = ContinuousClock.now
+        defer { took(ContinuousClock.now - start, stage) }
+        return try work()
+    }
+
+    func took(_ time: Duration, _ stage: Stage) {
+        state.withLock { $0.values.observe(time.inSeconds, in: .overhead, ["stage": stage.rawValue]) }
+    }
+
+    /// Counts a request by what became of it.
+    func answered(_ method: String, _ outcome: String, in time: Duration) {
+        state.withLock {
+            $0.values.add(to: .requests, ["operation": method, "outcome": outcome])
+            $0.values.observe(time.inSeconds, in: .requestDuration, ["operation": method])
+        }
+    }
+
+    /// Counts the times of a job that has ended.
+    func ended(_ result: JobResult) {
+        guard let timing = result.timing, !result.reused else { return }
+        let model = MetricLabels(dictionaryLiteral: ("model", result.model.sent))
+        state.withLock {
+            $0.values.observe(timing.queuedMs / 1000, in: .queueWait, model)
+            $0.values.observe(timing.upstreamMs / 1000, in: .upstreamDuration, model)
+            $0.values.observe(timing.overheadMs / 1000, in: .overhead, ["stage": Stage.job.rawValue])
+        }
+    }
+
+    /// Counts what the chain has that is not counted yet.
+    func catchUp(with store: Store) async throws(StoreError) {
+        while true {
+            let before = state.withLock { $0.reached }
+            let rows = try await store.auditRows(after: before, limit: 512)
+            guard let last = rows.last else { return }
+            state.withLock { state in
+                // Somebody else may have counted them meanwhile.
+                guard state.reached == before else { return }
+                state.reached = last.sequence
+                for row in rows { Self.count(row, in: &state.values) }
+            }
+        }
+    }
+
+    private static func count(_ row: AuditRow, in values: inout MetricValues) {
+        let details =
+            row.details.flatMap { try? WireJSON.decode([String: JSONValue].self, from: Array($0.utf8)) } ?? [:]
+        func number(_ name: String) -> Double? {
+            if case .integer(let number)? = details[name] { Double(number) } else { nil }
+        }
+        var kind: String?
+        if case .string(let text)? = details["kind"] { kind = text }
+        let model = row.model ?? "none"
+        switch AuditEvent(rawValue: row.event) {
+        case .denied: values.add(to: .denied)
+        case .requeued: values.add(to: .retries, ["model": model])
+        case .cancelled: values.add(to: .calls, ["model": model, "outcome": "cancelled"])
+        case .ended where details["reused"] != nil: values.add(to: .calls, ["model": model, "outcome": "reused"])
+        case .ended:
+            values.add(to: .calls, ["model": model, "outcome": kind ?? "done"])
+            if let images = number("images") { values.add(images, to: .images, ["model": model]) }
+            if let micros = number("costMicros") { values.add(micros / 1_000_000, to: .cost, ["model": model]) }
+            if let kind, limits.contains(ErrorKind(rawValue: kind)) {
+                values.add(to: .rateLimited, ["model": model, "scope": kind])
+            }
+        case .started, .stopped, .keyLoaded, .policyLoaded, .reloadRefused, .accepted, .sent, .cancelAsked, .resolved,
+            .paused, .resumed, .gap, nil:
+            break
+        }
+    }
+
+    private static let limits: Set<ErrorKind> = [.quotaMinute, .quotaDay, .noQuota, .spendCap, .overBudget]
+
+    /// The counters as they are, for whoever adds the gauges of the moment.
+    func values() -> MetricValues { state.withLock { $0.values } }
+}
+
+extension Duration {
+    var inSeconds: Double {
+        let (seconds, attoseconds) = components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+}

@@ -1,0 +1,64 @@
+// The methods about quota and money, which ask and spend nothing; and the pause of a project.
+
+import Engine
+import LineSocket
+import Quota
+import Wire
+
+extension Methods {
+    func price(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> PriceImage.Result {
+        let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
+        var params = homed(params)
+        let verdict = try policy.check(params, PriceImage.name, by: exchange.principal)
+        params.take(verdict)
+        return try await engine.price(
+            params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
+    }
+
+    func quota(_ params: GetQuota.Params, _ exchange: Exchange) async throws -> GetQuota.Result {
+        try await engine.quota(of: params.project, terms: policy.terms(for: exchange.principal))
+    }
+
+    func usage(_ params: ReportUsage.Params, _ exchange: Exchange) async throws -> ReportUsage.Result {
+        try await engine.usage(params, for: exchange.principal) { Accounts.userName(of: $0) }
+    }
+
+    func pause(_ isPaused: Bool, _ params: PauseProject.Params, _ exchange: Exchange) async throws
+        -> PauseProject.Result
+    {
+        try await engine.setPaused(isPaused, project: params.project, by: exchange.principal)
+    }
+
+    /// The route may be all that somebody wants to say; whose key serves it is the configuration's affair.
+    func homed(_ params: GenerateImage.Params) -> GenerateImage.Params {
+        guard params.project == nil, let route = params.route else { return params }
+        var params = params
+        params.project = projects.first { $0.configuration.route == route }?.configuration.name
+        return params
+    }
+}
+
+extension GenerateImage.Params {
+    /// Takes the priority that a rule gives.
+    mutating func take(_ verdict: Policy.Verdict) {
+        guard priority == nil || verdict.priority == .bulk else { return }
+        priority = verdict.priority ?? priority
+    }
+}
+
+extension Policy.Verdict {
+    /// What the engine enforces of the rule.
+    func terms(for principal: Principal) -> Terms {
+        var terms = Terms(
+            projects: projects ?? [], concurrency: allowance.maxConcurrent, queue: allowance.maxQueue)
+        terms.logsPrompt = logsPrompt
+        let own = Budget(perDay: allowance.perDay, perMonth: allowance.perMonth)
+        let total = Budget(perDay: allowance.totalPerDay, perMonth: allowance.totalPerMonth)
+        if own != Budget() {
+            terms.budgets.append(
+                Terms.RuleBudget(account: "each of \(match): uid \(principal.uid)", budget: own))
+        }
+        if total != Budget() { terms.budgets.append(Terms.RuleBudget(account: "all of \(match)", budget: total)) }
+        return terms
+    }
+}
