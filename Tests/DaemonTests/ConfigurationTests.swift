@@ -229,6 +229,25 @@ import Wire
         #expect(projects[0].addressFamily == .ipv6 && projects[0].listingInterval == .seconds(7200))
     }
 
+    /// The shipped example with everything in it uncommented: each key is one, each value that it shows is legal, and
+    /// those that count anyway are what it says.
+    @Test func theShippedExampleIsAConfiguration() throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Packaging/darkroom.toml")
+        let example = try String(contentsOf: file, encoding: .utf8)
+        let accounts = ["\"ci\"": "\"0\"", "\"darkroom\"": "\"0\""]
+        var text = example.split(separator: "\n").filter { $0.wholeMatch(of: /#(\[|[a-z0-9_]+ = ).*/) != nil }
+            .map { $0.dropFirst() }.joined(separator: "\n")
+        for (name, number) in accounts { text.replace(name, with: number) }
+        text.replace(/catalogue = .*\n/, with: "")
+        let shown = try load(text)
+        let shipped = try load(example)
+        #expect(shown.cautions == [] && shown.rules.count == 2 && shown.projects.map(\.name) == ["default", "cloud"])
+        #expect("\(shown.limits)" == "\(shipped.limits)" && shown.defaultModel == shipped.defaultModel)
+        #expect(
+            shown.timeZone == shipped.timeZone && shown.projects[0].maxConcurrent == shipped.projects[0].maxConcurrent)
+        #expect("\(shown.projects[0].baseURL)" == "\(shipped.projects[0].baseURL)")
+    }
+
     @Test func nativeMembersAreForAdminsUntilARuleGrantsThem() throws {
         let catalogue = catalogue
         var params = GenerateImage.Params(prompt: "p")

@@ -66,6 +66,7 @@ package final class RawSocket {
             if let end = pending.firstIndex(of: 0x0A) {
                 let line = String(decoding: pending[..<end], as: UTF8.self)
                 pending.removeSubrange(...end)
+                guard !Canary.isIn(line) else { throw Trouble(what: "the key is in what the daemon sent") }
                 return line
             }
             guard ca_wait_readable(descriptor, 60_000) == 1 else { throw Trouble(what: "no answer within a minute") }
@@ -123,6 +124,11 @@ package final class RawSocket {
     package struct Reply: Sendable {
         package let message: [String: JSONValue]
         package let events: [[String: JSONValue]]
+
+        package init(message: [String: JSONValue], events: [[String: JSONValue]] = []) {
+            self.message = message
+            self.events = events
+        }
 
         package var result: JSONValue? { message["result"] }
 

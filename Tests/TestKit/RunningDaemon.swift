@@ -37,10 +37,11 @@ package final class RunningDaemon {
     ///   - key: The credential; no file when absent.
     ///   - directory: Where state, sockets and credentials are; the same again is a restart.
     ///   - arguments: More options.
+    ///   - environment: What its environment holds besides.
     /// - Throws: `NotReady`, with what the daemon said.
     package init(
         configuration: String?, key: String? = RunningSimulator.key, directory: TemporaryDirectory? = nil,
-        arguments: [String] = []
+        arguments: [String] = [], environment: [String: String] = [:]
     ) throws {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
@@ -48,7 +49,8 @@ package final class RunningDaemon {
         adminSocket = directory.file("a")
         manager = try FakeServiceManager(path: directory.file("notify-\(UUID().uuidString.prefix(8))"))
         process = try Self.start(
-            directory, configuration: configuration, key: key, notify: manager.path, arguments: arguments)
+            directory, configuration: configuration, key: key, notify: manager.path, arguments: arguments,
+            environment: environment)
         guard manager.wait(for: "READY=1", orEndOf: process) else {
             if process.isRunning { process.signal(SIGKILL) }
             let output = process.finish()
@@ -57,9 +59,11 @@ package final class RunningDaemon {
     }
 
     deinit {
-        guard process.isRunning else { return }
-        process.signal(SIGKILL)
-        _ = process.finish()
+        if process.isRunning {
+            process.signal(SIGKILL)
+            _ = process.finish()
+        }
+        Canary.requireNowhere(below: directory.path, output: process.standardErrorSoFar)
     }
 
     /// SIGTERM, and the end waited for.
@@ -77,7 +81,7 @@ package final class RunningDaemon {
     /// Starts the process alone.
     package static func start(
         _ directory: TemporaryDirectory, configuration: String?, key: String?, notify: String? = nil,
-        arguments: [String] = []
+        arguments: [String] = [], environment: [String: String] = [:]
     ) throws -> ChildProcess {
         let credentials = directory.file("credentials")
         try? FileManager.default.createDirectory(atPath: credentials, withIntermediateDirectories: true)
@@ -93,7 +97,7 @@ package final class RunningDaemon {
             _ = try directory.write("darkroom.toml", configuration, mode: 0o644)
             options += ["--config", file]
         }
-        var environment: [String: String] = [:]
+        var environment = environment
         if let notify { environment["NOTIFY_SOCKET"] = notify }
         return try ChildProcess(
             BuiltProduct.path(of: "darkroomd"), options + arguments, environment: environment)

@@ -1,0 +1,114 @@
+// What an admin and a scraper can ask of a running daemon about its record and its counters.
+
+import Foundation
+import TestKit
+import Testing
+import Wire
+
+@Suite(.serialized) struct RecordTests {
+    private let simulator: RunningSimulator
+    private let daemon: RunningDaemon
+    private let admin: RawSocket
+    private let client: RawSocket
+
+    init() throws {
+        simulator = try RunningSimulator()
+        daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator))
+        admin = try RawSocket(daemon.adminSocket)
+        client = try RawSocket(daemon.socket)
+    }
+
+    @Test func theChainIsWholeAndItsHeadIsItsLastRow() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        let head = try admin.call(2, "audit.head").decode(ReadAuditHead.Result.self)
+        let verdict = try admin.call(3, "audit.verify").decode(VerifyAudit.Result.self)
+        #expect(verdict == VerifyAudit.Result(ok: true, rows: head.sequence, firstBroken: nil))
+        #expect(head.hash.wholeMatch(of: /[0-9a-f]{64}/) != nil)
+    }
+
+    @Test func anEditedRowIsTheFirstBrokenOne() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        _ = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            base = sqlite3.connect(sys.argv[1], isolation_level=None)
+            base.execute("UPDATE audit SET uid = 1 WHERE sequence = 4")
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        let verdict = try admin.call(2, "audit.verify").decode(VerifyAudit.Result.self)
+        #expect(!verdict.ok && verdict.firstBroken == 4)
+    }
+
+    /// Of the first prompt there is the hash alone; the rule of the second one wants the text too.
+    @Test func aPromptIsOnRecordByItsHashUnlessARuleWantsItsText() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"first prompt","delivery":"none"}"#).decode(JobResult.self)
+        let rule = "[[rule]]\nsocket = \"api\"\nlog_prompts = true\n"
+        _ = try daemon.directory.write(
+            "darkroom.toml", RunningDaemon.configuration(simulator, project: rule), mode: 0o644)
+        #expect(try admin.call(2, "server.reload").error == nil)
+        _ = try client.call(3, "image.generate", #"{"prompt":"a \"second\"","delivery":"none"}"#).decode(JobResult.self)
+        let text = try ChildProcess.python(
+            """
+            import hashlib, json, sqlite3, sys
+            for row, in sqlite3.connect(sys.argv[1]).execute("SELECT details FROM audit WHERE event = 'accepted'"):
+                row = json.loads(row)
+                names = [p for p in ("first prompt", 'a "second"')
+                    if hashlib.sha256(p.encode()).hexdigest() == row["promptSha256"]]
+                print(names[0], row["promptBytes"], row.get("prompt"), sep="|")
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        #expect(text == "first prompt|12|None\na \"second\"|10|a \"second\"\n")
+    }
+
+    private func metrics() throws -> [String: Double] {
+        let text = try client.call(1, "server.metrics").decode(ReadMetrics.Result.self).text
+        #expect(text.hasSuffix("\n# EOF\n"))
+        let samples = text.split(separator: "\n").filter { !$0.hasPrefix("#") }.map { line in
+            let parts = line.split(separator: " ", maxSplits: 1)
+            // A label's value may hold no space here, so the last word is the number.
+            return (String(parts[0]), Double(parts[1]) ?? -1)
+        }
+        return Dictionary(uniqueKeysWithValues: samples)
+    }
+
+    @Test func theCountersKnowWhatWasDone() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none","count":2}"#).decode(JobResult.self)
+        try simulator.addRule(#"{"match":{"prompt":"forbidden"},"do":{"outcome":"IMAGE_SAFETY"}}"#)
+        _ = try client.call(2, "image.generate", #"{"prompt":"p","count":11}"#)
+        let metrics = try metrics()
+        let model = #"{model="gemini-3.1-flash-image"}"#
+        #expect(metrics["darkroom_images_total\(model)"] == 2)
+        #expect(metrics[#"darkroom_calls_total{model="gemini-3.1-flash-image",outcome="done"}"#] == 2)
+        #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="ok"}"#] == 1)
+        #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="invalid_params"}"#] == 1)
+        #expect((metrics["darkroom_cost_usd_total\(model)"] ?? 0) > 0.1)
+        for stage in ["parse", "ledger", "write", "job"] {
+            #expect((metrics[#"darkroom_overhead_seconds_count{stage="\#(stage)"}"#] ?? 0) > 0, "\(stage)")
+        }
+        #expect(metrics["darkroom_ready"] == 1 && metrics[#"darkroom_key_state{project="default",state="ok"}"#] == 1)
+        #expect(metrics["darkroom_clients_connected"] ?? 0 >= 2)
+    }
+
+    /// What a scraper would refuse: another format, a family twice, a sample before its family, a bucket that falls.
+    @Test func theTextIsOpenMetrics() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        let text = try client.call(2, "server.metrics").decode(ReadMetrics.Result.self).text
+        var families: Set<String> = []
+        var family = ""
+        var last = (series: "", count: 0)
+        for line in text.split(separator: "\n").dropLast() {
+            if let type = line.wholeMatch(of: /# TYPE (darkroom_[a-z_]+) (counter|gauge|histogram|info)/) {
+                family = String(type.output.1)
+                #expect(families.insert(family).inserted, "\(line)")
+            } else if !line.hasPrefix("# HELP \(family) ") {
+                let sample = try #require(
+                    line.wholeMatch(of: /(darkroom_[a-z_]+)(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? ([0-9.e+-]+)/),
+                    "\(line)")
+                #expect(sample.output.1.hasPrefix(family), "\(line)")
+                guard let bucket = line.firstMatch(of: /^(.*),?le="[^"]*"\} ([0-9]+)$/) else { continue }
+                let count = Int(bucket.output.2) ?? -1
+                if last.series == bucket.output.1 { #expect(count >= last.count, "\(line)") }
+                last = (String(bucket.output.1), count)
+            }
+        }
+        #expect(text.split(separator: "\n").last == "# EOF" && families.count >= 20)
+    }
+}
