@@ -123,10 +123,35 @@ private struct Help: Decodable {
 
     /// The configuration's readers take each key by its name, written out.
     @Test func everyKeyOfTheConfigurationIsInItsManualAndNoOther() throws {
+        #expect(try Manual("darkroom.toml.5").keys == Self.keysOfTheReader())
+    }
+
+    @Test func everyKeyOfTheConfigurationIsInTheShippedExampleAndNoOther() throws {
+        let example = try Repository.text("Packaging/darkroom.toml").split(separator: "\n")
+        let keys = example.compactMap { $0.firstMatch(of: #/^#([a-z0-9_]+) = /#).map { String($0.output.1) } }
+        #expect(try Set(keys) == Self.keysOfTheReader())
+        // As it is shipped it says nothing, so that the defaults are the daemon's own.
+        #expect(example.allSatisfy { $0.hasPrefix("#") })
+    }
+
+    @Test func everyMetricIsInTheManualOfTheDaemonAndNoOther() throws {
+        let source = try Repository.text("Sources/darkroomd/Metrics/MetricFamily.swift")
+        let families = source.matches(of: /name: "(darkroom_[a-z_]+)", kind: \.([a-z]+),\s*help: "([^"]+)"/)
+        let suffixes = ["counter": "_total", "info": "_info"]
+        let metrics = families.map { family in
+            ("Li \(family.output.1)\(suffixes[String(family.output.2)] ?? "")", String(family.output.3))
+        }
+        #expect(metrics.count > 15)
+        let named = Dictionary(metrics) { first, _ in first }
+        #expect(try Manual("darkroomd.8").entries(of: "METRICS") == named)
+    }
+
+    private static func keysOfTheReader() throws -> Set<String> {
         let reading = /(?:reader|limits|spend)\.(?:string|strings|integer|number|bool|token)\(\s*"([a-z0-9_]+)"/
         let sources = try Repository.swiftFiles(under: "Sources/darkroomd/Configuration")
         let keys = try sources.flatMap { try Repository.text($0).matches(of: reading).map { String($0.output.1) } }
-        #expect(try Manual("darkroom.toml.5").keys == Set(keys))
+        #expect(keys.count > 40)
+        return Set(keys)
     }
 
     @Test func theExitStatusesAreTheSameInHelpManualAndReadme() throws {
