@@ -94,6 +94,7 @@ let package = Package(
             dependencies: [
                 "CAncillary", "Systemd", "Wire", "LineSocket", "ImageHeader", "Gemini", "Quota", "Store", "Engine",
                 .argumentParser,
+                .crypto,
                 .logging,
                 .lifecycle,
                 .unixSignals,
