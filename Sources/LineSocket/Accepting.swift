@@ -55,9 +55,13 @@ extension LineServer {
         let ofUser = connectionCountOfUser[peer.uid] ?? 0
         let hasRoom =
             connections.count - lingeringRefusalCount < limits.connections && ofUser < limits.connectionsPerUser
-        guard hasRoom || peer.pid == limits.exemptProcess else { return refuse(socket, from: listener) }
+        guard hasRoom || peer.pid == limits.exemptProcess else {
+            report(Dropped(reason: .tooManyConnections, peer: peer))
+            return refuse(socket, from: listener)
+        }
         counters.accepted += 1
         connectionCountOfUser[peer.uid] = ofUser + 1
+        if loads[peer.uid] == nil { loads[peer.uid] = Load() }
         add(socket, of: peer, from: listener)
     }
 

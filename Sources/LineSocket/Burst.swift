@@ -20,10 +20,11 @@ struct Burst: Sendable {
                 switch errand {
                 case .handle(let line):
                     // The line goes here, and with it the descriptors that `begin` did not keep.
+                    let byteCount = line.bytes.count
                     let begun = begin(line, connection)
                     group.addTask {
                         await handle(begun, connection)
-                        connection.finishHandling()
+                        connection.finishHandling(byteCount)
                     }
                 case .gone:
                     group.cancelAll()

@@ -33,6 +33,12 @@ final class Connection {
     /// Sending waits for the next tick.
     var isStarved = false
     var discardedBytes = 0
+    /// When the line that has not ended began.
+    var lineBegan: ContinuousClock.Instant?
+    /// Of the lines that wait or are handled.
+    var lineBytes = 0
+    /// What stands in its user's account: of the line that has not ended, and all that is held.
+    var accounted = (bytes: 0, descriptors: 0, held: 0)
     var lastProgress: ContinuousClock.Instant
 
     private let reading: any DispatchSourceRead

@@ -35,8 +35,9 @@ package struct LineConnection: Sendable {
         server.post { [id] in $0.notify(bytes, to: id) }
     }
 
-    func finishHandling() {
-        server.post { [id] in $0.finishHandling(on: id) }
+    /// - Parameter byteCount: Of the line.
+    func finishHandling(_ byteCount: Int) {
+        server.post { [id] in $0.finishHandling(byteCount, on: id) }
     }
 }
 

@@ -26,6 +26,12 @@ package struct LineFramer: Sendable {
         pendingDescriptors = []
     }
 
+    /// How many bytes of it have come.
+    var unfinishedByteCount: Int { pending.count }
+
+    /// Takes nothing from this stream any more.
+    mutating func abandon() { refuse() }
+
     /// Whether a line has begun and not ended.
     package var isInsideLine: Bool { !pending.isEmpty }
 

@@ -24,14 +24,17 @@ package actor LineServer {
     package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
     nonisolated let executor = QueueExecutor(label: "darkroom.lines")
-    nonisolated let limits: Limits
+    /// Connections that are there keep the longest line that they began with.
+    var limits: Limits
     nonisolated let refusals: Refusals
     nonisolated let timing: Timing
+    nonisolated let report: @Sendable (Dropped) -> Void
     let listeners: [Listener]
 
     package internal(set) var counters = Counters()
     var connections: [UInt64: Connection] = [:]
     var connectionCountOfUser: [UInt32: Int] = [:]
+    var loads: [UInt32: Load] = [:]
     var lingeringRefusalCount = 0
     /// Over all connections, of lines that have not ended.
     var unfinishedDescriptorCount = 0
@@ -53,13 +56,27 @@ package actor LineServer {
     /// Prepares to serve; nothing is accepted until `run`.
     ///
     /// The listeners' sockets listen already. They are made non-blocking, and never shut down or unlinked.
-    package init(listeners: [Listener], limits: Limits = Limits(), refusals: Refusals, timing: Timing = .real) {
+    ///
+    /// - Parameters:
+    ///   - listeners: Where peers connect.
+    ///   - limits: What one peer may cost.
+    ///   - refusals: What a peer is told before its connection ends.
+    ///   - timing: The real clock but in tests.
+    ///   - report: Told of each connection that is ended against its peer's will; on the server's queue, so it is short.
+    package init(
+        listeners: [Listener], limits: Limits = Limits(), refusals: Refusals, timing: Timing = .real,
+        report: @escaping @Sendable (Dropped) -> Void = { _ in }
+    ) {
+        self.report = report
         self.listeners = listeners
         self.limits = limits
         self.refusals = refusals
         self.timing = timing
         (bursts, burstsContinuation) = AsyncStream.makeStream()
     }
+
+    /// Puts other bounds in force.
+    package func adopt(_ limits: Limits) { self.limits = limits }
 
     /// How many connections are served now.
     package var connectionCount: Int { connectionCountOfUser.values.reduce(0, +) }
@@ -126,6 +143,7 @@ package actor LineServer {
     func hand(_ line: Line, to connection: Connection) {
         guard let peer = connection.peer else { return }
         connection.unanswered += 1
+        loads[peer.uid, default: Load()].unanswered += 1
         if connection.burst == nil {
             let (errands, continuation) = AsyncStream.makeStream(of: Burst.Errand.self)
             connection.burst = continuation
@@ -137,9 +155,11 @@ package actor LineServer {
         connection.burst?.yield(.handle(line))
     }
 
-    func finishHandling(on id: UInt64) {
+    func finishHandling(_ byteCount: Int, on id: UInt64) {
         guard let connection = connections[id] else { return }
         connection.unanswered -= 1
+        connection.lineBytes -= byteCount
+        if let peer = connection.peer { answered(1, of: peer.uid) }
         handOut(connection)
         if connection.unanswered == 0 {
             connection.burst?.finish()
@@ -156,7 +176,7 @@ package actor LineServer {
 
     func notify(_ bytes: [UInt8], to id: UInt64) {
         guard let connection = connections[id], !connection.isOutputGone else { return }
-        guard connection.outbox.heldBytes <= limits.outboundBytes else {
+        guard !isFarBehind(connection) else {
             counters.droppedNotifications += 1
             return
         }

@@ -6,9 +6,16 @@ package final class OwnedDescriptor: Sendable {
     /// Valid as long as this object is kept; never close it.
     package let rawValue: Int32
 
-    package init(taking rawValue: Int32) {
+    private let tally: DescriptorTally?
+
+    package convenience init(taking rawValue: Int32) { self.init(taking: rawValue, of: nil) }
+
+    /// The same, counted as long as it is open.
+    init(taking rawValue: Int32, of tally: DescriptorTally?) {
         precondition(rawValue >= 0, "a descriptor is not negative")
         self.rawValue = rawValue
+        self.tally = tally
+        tally?.add(1)
     }
 
     /// Opens the same open file under another number, closed on exec; offset and flags are shared.
@@ -20,5 +27,6 @@ package final class OwnedDescriptor: Sendable {
 
     deinit {
         close(rawValue)
+        tally?.add(-1)
     }
 }

@@ -21,12 +21,20 @@ struct ReceiveBuffer {
     ///
     /// When the kernel could not hand over all descriptors of a message (MSG_CTRUNC), the rest of them are closed too:
     /// the line then has too few, whereas a part of them would leave it with the wrong ones.
-    mutating func receive(from socket: OwnedDescriptor, framer: inout LineFramer) -> Outcome {
+    ///
+    /// - Parameters:
+    ///   - socket: Connected, and not blocking.
+    ///   - framer: Of what this socket brings.
+    ///   - tally: Counts the descriptors that come, as long as they are open.
+    /// - Returns: What came, the lines that it ended among it.
+    mutating func receive(
+        from socket: OwnedDescriptor, framer: inout LineFramer, counting tally: DescriptorTally? = nil
+    ) -> Outcome {
         let received = unsafe bytes.withUnsafeMutableBytes { buffer in
             unsafe ca_receive(socket.rawValue, buffer.baseAddress, buffer.count, &numbers)
         }
         let count = received.byte_count
-        var descriptors = numbers.prefix(Int(received.descriptor_count)).map(OwnedDescriptor.init(taking:))
+        var descriptors = numbers.prefix(Int(received.descriptor_count)).map { OwnedDescriptor(taking: $0, of: tally) }
         if received.descriptors_lost { descriptors = [] }
         switch count {
         case 0: return .end

@@ -19,10 +19,31 @@ extension LineServer {
         ///
         /// A pipelining client keeps a connection busy with far fewer; each costs a task.
         package var unansweredPerConnection = 1_024
+        /// Most requests of one uid, over all of its connections, that wait for their answer; past it no more are read.
+        package var unansweredPerUser = 16_384
+        /// Most bytes of one uid that wait for the end of their lines; a connection that would add to them is refused.
+        ///
+        /// At least one line may always be as long as a line may be.
+        package var unfinishedBytesPerUser = 32 * 1_048_576
+        /// Most bytes of one uid in lines that are not answered and in answers that are not read; past it nothing more
+        /// of that user is read and its notifications are dropped.
+        ///
+        /// A sixteenth of the unit's `MemoryMax`: what is made of a line takes several times its length.
+        package var heldBytesPerUser = 64 * 1_048_576
+        /// Most descriptors of one uid that came with ended lines and are open; past it nothing more of that user is read.
+        ///
+        /// Ten users together are under `LimitNOFILE=16384`.
+        package var descriptorsPerUser = 1_012
+        /// How long a line may take from its first byte to its end, as long as the server reads.
+        ///
+        /// As long as an answer may stay unread; what such lines hold meanwhile is bounded for each user.
+        package var wholeLine: Duration = .seconds(60)
         /// Most descriptors, over all connections, that wait for the end of their line; further ones are closed.
         ///
         /// A line may stay unfinished for ever; without this, some sixty of them would take every descriptor there is.
         package var unfinishedDescriptors = 2_048
+        /// The same of one uid: four messages as full as they can be.
+        package var unfinishedDescriptorsPerUser = 1_012
         /// Unsent bytes of a connection past which its requests are not read and its notifications are dropped.
         ///
         /// Several default socket buffers: a peer that reads at all never gets there by notifications alone.
@@ -45,11 +66,33 @@ extension LineServer {
     package struct Refusals: Sendable {
         package let lineTooLong: [UInt8]
         package let tooManyConnections: [UInt8]
+        package let lineTooSlow: [UInt8]
+        package let tooMuchUnfinished: [UInt8]
 
-        package init(lineTooLong: [UInt8], tooManyConnections: [UInt8]) {
+        package init(
+            lineTooLong: [UInt8], tooManyConnections: [UInt8], lineTooSlow: [UInt8] = [],
+            tooMuchUnfinished: [UInt8] = []
+        ) {
             self.lineTooLong = lineTooLong
             self.tooManyConnections = tooManyConnections
+            self.lineTooSlow = lineTooSlow
+            self.tooMuchUnfinished = tooMuchUnfinished
         }
+    }
+
+    /// A connection that was ended against its peer's will, for the one who looks into it.
+    package struct Dropped: Sendable, Hashable {
+        package enum Reason: String, Sendable {
+            case tooManyConnections = "too many connections"
+            case lineTooLong = "a line was too long"
+            case lineTooSlow = "a line took too long"
+            case tooMuchUnfinished = "too many bytes waited for the end of their lines"
+            case notReading = "it did not read its answers"
+            case brokenBody = "an image could not be read while it was sent"
+        }
+
+        package let reason: Reason
+        package let peer: Peer
     }
 
     /// The clock of stalls and of lingering.
@@ -78,6 +121,10 @@ extension LineServer {
         /// Times that no descriptor was free for a connection that waited.
         package var outOfDescriptors = 0
         package var linesTooLong = 0
+        /// Connections refused because a line did not end in time.
+        package var linesTooSlow = 0
+        /// Connections refused because their uid had too many bytes in lines that had not ended.
+        package var hoarders = 0
         package var droppedNotifications = 0
         /// Descriptors closed because too many waited for the end of their lines.
         package var droppedDescriptors = 0

@@ -29,14 +29,15 @@ extension LineServer {
     }
 
     private func receive(on connection: Connection) -> ReceiveBuffer.Outcome {
-        let before = connection.framer.unfinishedDescriptorCount
-        let outcome = received.receive(from: connection.socket, framer: &connection.framer)
-        let after = connection.framer.unfinishedDescriptorCount
-        unfinishedDescriptorCount += after - before
-        if after > before, unfinishedDescriptorCount > limits.unfinishedDescriptors {
+        let before = connection.accounted.descriptors
+        let tally = connection.peer.flatMap { loads[$0.uid]?.descriptors }
+        let outcome = received.receive(from: connection.socket, framer: &connection.framer, counting: tally)
+        account(for: connection)
+        let after = connection.accounted.descriptors
+        if after > before, hasTooManyDescriptors(connection) {
             counters.droppedDescriptors += after
-            unfinishedDescriptorCount -= after
             connection.framer.dropUnfinishedDescriptors()
+            account(for: connection)
         }
         return outcome
     }
@@ -46,18 +47,40 @@ extension LineServer {
             connection.discardedBytes += byteCount
             return
         }
-        for line in lines { connection.waiting.append(line) }
+        if !connection.framer.isInsideLine {
+            connection.lineBegan = nil
+        } else if connection.lineBegan == nil || !lines.isEmpty {
+            connection.lineBegan = timing.now()
+        }
+        for line in lines {
+            connection.waiting.append(line)
+            connection.lineBytes += line.bytes.count
+        }
+        account(for: connection)
         handOut(connection)
-        guard connection.framer.isTooLong else { return }
-        counters.linesTooLong += 1
+        if connection.framer.isTooLong {
+            counters.linesTooLong += 1
+            refuse(connection, .lineTooLong, with: refusals.lineTooLong)
+        } else if hoards(connection) {
+            counters.hoarders += 1
+            refuse(connection, .tooMuchUnfinished, with: refusals.tooMuchUnfinished)
+        }
+    }
+
+    /// Tells the peer why, and throws away what still comes.
+    private func refuse(_ connection: Connection, _ reason: Dropped.Reason, with line: [UInt8]) {
         connection.phase = .refusing
-        enqueue(OutboundLine(refusals.lineTooLong), on: connection)
+        connection.lineBegan = nil
+        connection.framer.abandon()
+        account(for: connection)
+        if let peer = connection.peer { report(Dropped(reason: reason, peer: peer)) }
+        enqueue(OutboundLine(line), on: connection)
     }
 
     /// Hands waiting lines to handlers as far as the bounds allow.
     func handOut(_ connection: Connection) {
         while connection.unanswered < limits.unansweredPerConnection,
-            connection.outbox.heldBytes <= limits.outboundBytes,
+            connection.outbox.heldBytes <= limits.outboundBytes, !hasTooManyUnanswered(connection),
             let line = connection.waiting.popFirst()
         {
             hand(line, to: connection)
@@ -67,7 +90,7 @@ extension LineServer {
     private func mayRead(_ connection: Connection) -> Bool {
         guard !connection.isClosed, !connection.isInputEnded else { return false }
         guard case .serving = connection.phase else { return connection.discardedBytes < limits.lingerBytes }
-        return !isStopping && connection.waiting.isEmpty
+        return !isStopping && connection.waiting.isEmpty && !isOverloaded(connection)
             && connection.unanswered < limits.unansweredPerConnection
             && connection.outbox.heldBytes <= limits.outboundBytes
     }
@@ -102,6 +125,7 @@ extension LineServer {
             dropOutput(of: connection)
         case .broken:
             counters.brokenBodies += 1
+            if let peer = connection.peer { report(Dropped(reason: .brokenBody, peer: peer)) }
             close(connection)
         }
     }
@@ -116,6 +140,7 @@ extension LineServer {
     /// Brings a connection into the state that what happened to it asks for.
     func settle(_ connection: Connection) {
         guard !connection.isClosed else { return }
+        account(for: connection)
         handOut(connection)
         if connection.isInputEnded, connection.isOutputGone, connection.waiting.isEmpty { return close(connection) }
         if connection.owesNothing {
@@ -135,6 +160,7 @@ extension LineServer {
                 break
             }
         }
+        holdBackIfOverloaded(connection)
         connection.setReading(mayRead(connection))
         if isWorthWatching(connection) {
             watched.insert(connection.id)
@@ -146,14 +172,18 @@ extension LineServer {
 
     private func isWorthWatching(_ connection: Connection) -> Bool {
         guard case .serving = connection.phase else { return true }
-        return !connection.outbox.isEmpty || connection.isInputEnded
+        return !connection.outbox.isEmpty || connection.isInputEnded || connection.lineBegan != nil
     }
 
     func close(_ connection: Connection) {
         guard connections.removeValue(forKey: connection.id) != nil else { return }
         watched.remove(connection.id)
-        unfinishedDescriptorCount -= connection.framer.unfinishedDescriptorCount
+        connection.framer.abandon()
+        connection.lineBytes = 0
+        connection.outbox = Outbox()
+        account(for: connection)
         if let peer = connection.peer {
+            forget(connection, of: peer.uid)
             let left = (connectionCountOfUser[peer.uid] ?? 1) - 1
             connectionCountOfUser[peer.uid] = left > 0 ? left : nil
         } else {
@@ -167,12 +197,16 @@ extension LineServer {
     package func tick() {
         let now = timing.now()
         resumeAccepting()
+        relieveAll()
         for connection in watched.compactMap({ connections[$0] }) {
             if case .lingering(let since) = connection.phase, now - since >= limits.linger {
                 close(connection)
             } else if connection.outbox.owesAnswer, now - connection.lastProgress >= limits.stalled {
                 counters.stalled += 1
+                if let peer = connection.peer { report(Dropped(reason: .notReading, peer: peer)) }
                 close(connection)
+            } else if let began = connection.lineBegan, now - began >= limits.wholeLine {
+                endLine(of: connection, now: now)
             } else if connection.isInputEnded, ca_is_hung_up(connection.socket.rawValue) != 0 {
                 // Its read source is off since the half-close, so nothing else tells.
                 dropOutput(of: connection)
@@ -182,10 +216,21 @@ extension LineServer {
                 settle(connection)
             }
         }
-        if watched.isEmpty, !isAcceptingPaused {
+        if watched.isEmpty, !isAcceptingPaused, !isHoldingBack {
             timer?.cancel()
             timer = nil
         }
+    }
+
+    /// Ends the patience with a line, unless it was the server that did not read.
+    private func endLine(of connection: Connection, now: ContinuousClock.Instant) {
+        guard mayRead(connection) else {
+            connection.lineBegan = connection.isInputEnded ? nil : now
+            return settle(connection)
+        }
+        counters.linesTooSlow += 1
+        refuse(connection, .lineTooSlow, with: refusals.lineTooSlow)
+        settle(connection)
     }
 
     func startTicking() {

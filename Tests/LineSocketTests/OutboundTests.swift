@@ -80,6 +80,7 @@ struct OutboundTests {
                 return client.socket
             }
             await isFull.wait()
+            await running.server.settled()
             clock.advance(by: .seconds(59))
             await running.server.tick()
             #expect(await running.server.connectionCount == 1)
@@ -127,6 +128,7 @@ struct OutboundTests {
                 return client.socket
             }
             await written.wait()
+            await running.server.settled()
             let lines = try await onOwnThread { try LineChannel(adopting: client).rest() }
             let dropped = await running.server.counters.droppedNotifications
             #expect(dropped >= 100 - (4 + 16 + 1))
@@ -153,6 +155,7 @@ struct OutboundTests {
                 return client.socket
             }
             await notified.wait()
+            await running.server.settled()
             clock.advance(by: .seconds(1_000))
             await running.server.tick()
             #expect(await running.server.connectionCount == 1)

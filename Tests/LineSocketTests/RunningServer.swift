@@ -29,7 +29,7 @@ func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value
 /// Serves with `handle` while `body` runs, then stops; a connection left open is closed after `grace`.
 func withServer<Value: Sendable>(
     limits: LineServer.Limits = .init(), timing: LineServer.Timing = .real, mode: UInt32 = 0o600,
-    grace: Duration = .seconds(5),
+    grace: Duration = .seconds(5), report: @escaping @Sendable (LineServer.Dropped) -> Void = { _ in },
     _ handle: @escaping @Sendable (Line, LineConnection) async -> Void,
     _ body: @Sendable (RunningServer) async throws -> Value
 ) async throws -> Value {
@@ -37,8 +37,10 @@ func withServer<Value: Sendable>(
     let socket = try BoundSocket(path: directory.path + "/s", mode: mode)
     let server = LineServer(
         listeners: [.init(descriptor: socket.descriptor, name: "api")], limits: limits,
-        refusals: .init(lineTooLong: RunningServer.tooLong, tooManyConnections: RunningServer.tooMany),
-        timing: timing)
+        refusals: .init(
+            lineTooLong: RunningServer.tooLong, tooManyConnections: RunningServer.tooMany,
+            lineTooSlow: Array("too slow".utf8), tooMuchUnfinished: Array("too much".utf8)),
+        timing: timing, report: report)
     async let running: Void = server.run(handle)
     do {
         let value = try await body(RunningServer(server: server, path: socket.path))
@@ -50,6 +52,11 @@ func withServer<Value: Sendable>(
         await running
         throw error
     }
+}
+
+extension LineServer {
+    /// Returns when what handlers have handed over so far has been carried out: sending hands over and does not wait.
+    func settled() {}
 }
 
 @Sendable func echo(_ line: Line, _ connection: LineConnection) async {
@@ -163,6 +170,9 @@ struct RawClient: Sendable {
     /// Takes over reading.
     var channel: LineChannel { LineChannel(adopting: socket) }
 }
+
+/// Whether something to be read comes within a minute.
+func isReadable(_ client: RawClient) -> Bool { ca_wait_readable(client.socket.rawValue, 60_000) == 1 }
 
 /// A file that holds `text`, at offset 0.
 func makeFile(_ text: String) throws -> OwnedDescriptor {
