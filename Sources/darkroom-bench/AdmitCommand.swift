@@ -1,18 +1,33 @@
-// What it costs to admit one more job when many are queued already; the pure part, without rows and fsync.
+// What it costs to admit one more job when many are queued already: whole, with its rows on the disk, and the scheduler's
+// part of it.
 
 import ArgumentParser
 import Quota
 
-struct AdmitCommand: ParsableCommand {
+struct AdmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "admit", abstract: "Measure the scheduler's and the ledger's part of an admission.")
+        commandName: "admit", abstract: "Measure what an admission costs with many jobs queued.")
 
     @Option(help: "How many principals share the queue.")
     var principals: UInt32 = 100
 
-    func run() throws {
+    @Option(help: "Where the state directory is made and removed; the disk is a part of the answer.")
+    var directory = "/var/tmp"
+
+    @Option(help: "The longest queue.")
+    var queued = 100_000
+
+    func run() async throws {
+        let steps = [10, 100, 1000, 10_000, 100_000].filter { $0 <= queued }
+        print("| queued | whole admission, median | 99 of 100 | the same without fsync |\n|---:|---:|---:|---:|")
+        for count in steps {
+            let durable = try await AdmissionBench.run(queued: count, isDurable: true, in: directory)
+            let loose = try await AdmissionBench.run(queued: count, isDurable: false, in: directory)
+            print("| \(count) | \(durable.median.short) µs | \(durable.high.short) µs | \(loose.median.short) µs |")
+        }
+        print()
         print("| queued | admit and hold | expected start | take, finish and settle |\n|---:|---:|---:|---:|")
-        for count in [10, 100, 1000, 10_000, 100_000] {
+        for count in steps {
             let costs = costs(queued: count)
             print("| \(count) | \(costs.admit.short) µs | \(costs.forecast.short) µs | \(costs.turn.short) µs |")
         }

@@ -10,7 +10,7 @@ struct DarkroomBench: AsyncParsableCommand {
         abstract: "Measure Darkroom beside what people use today.",
         subcommands: [
             CompareCommand.self, HoldCommand.self, QuotaCommand.self, AdmitCommand.self, TrickleCommand.self,
-            TrickleClientsCommand.self,
+            TrickleClientsCommand.self, DurabilityCommand.self,
         ])
 }
 
