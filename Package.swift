@@ -173,6 +173,10 @@ let package = Package(
                 "gemini-simulator",
             ]),
         .testTarget(
+            name: "CrashTests",
+            dependencies: ["TestKit", "Wire", "Store", "darkroomd", "darkroom", "gemini-simulator", .grdb],
+            exclude: ["failing.c"]),
+        .testTarget(
             name: "CommandTests",
             dependencies: ["TestKit", "Wire", "darkroom"],
             exclude: ["Transcripts"]),

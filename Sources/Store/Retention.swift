@@ -92,10 +92,10 @@ extension Store {
             let (jobs, bytes, files) = try await commits.write { database in
                 try wanted.removeBatch(of: Self.removeCount, in: database)
             }
-            FaultPoint.reach(.retentionAfterCommit)
+            if jobs > 0 { FaultPoint.reach(.retentionAfterCommit) }
             removed.jobs += jobs
             removed.files += try await removeFiles(files)
-            FaultPoint.reach(.retentionAfterFiles)
+            if jobs > 0 { FaultPoint.reach(.retentionAfterFiles) }
             excess.jobs = excess.jobs.map { $0 - Int64(jobs) }
             excess.bytes = excess.bytes.map { $0 - bytes }
             guard jobs == Self.removeCount else { return excess }
@@ -201,7 +201,7 @@ private struct Excess: Sendable {
             left.bytes = left.bytes.map { $0 - (row[1] as Int64) }
             removed += 1
         }
-        FaultPoint.reach(.retentionBeforeCommit)
+        if removed > 0 { FaultPoint.reach(.retentionBeforeCommit) }
         return (removed, (bytes ?? 0) - (left.bytes ?? 0), files)
     }
 }

@@ -106,6 +106,13 @@ final class ChildProcess: Sendable {
         _ = wait()
     }
 
+    /// Ends it as a power cut would.
+    func crash() {
+        guard ended == nil else { return }
+        kill(pid, SIGKILL)
+        _ = wait()
+    }
+
     /// Ends what is still running, for the moment when the benchmark is told to stop.
     static func endAll() {
         let pids = running.withLock { running in

@@ -19,13 +19,14 @@ final class DaemonProcess {
     ///   - name: A name of its own within the workplace.
     ///   - state: A directory to use; a new one when nil.
     ///   - place: Where a new state directory lies.
+    ///   - extra: Keys of the configuration before its project.
     ///   - port: Where its upstream is; the upstream's own port when nil.
     ///   - upstream: Whose key and authority it is given.
     ///   - workplace: Where its files lie.
     /// - Throws: With what it logged, when it is not ready within a minute.
     init(
-        name: String, state: String? = nil, place: StatePlace = .disk, port: Int? = nil, upstream: Upstream,
-        workplace: Workplace
+        name: String, state: String? = nil, place: StatePlace = .disk, extra: String = "", port: Int? = nil,
+        upstream: Upstream, workplace: Workplace
     ) throws {
         let directory = try workplace.directory(name)
         let credentials = try workplace.directory("\(name)/credentials")
@@ -34,6 +35,7 @@ final class DaemonProcess {
         try workplace.write(upstream.key, to: "\(credentials)/gemini-api-key")
         try workplace.write(
             """
+            \(extra)
             [[project]]
             name = "default"
             route = "native"
@@ -69,6 +71,9 @@ final class DaemonProcess {
     }
 
     func stop() { process.end() }
+
+    /// Ends it as a power cut would.
+    func crash() { process.crash() }
 
     private static func awaitReady(_ descriptor: Int32, _ process: ChildProcess, log: String) throws {
         var datagram = [UInt8](repeating: 0, count: 4_096)

@@ -33,10 +33,22 @@ enum Sockets {
 
     /// A port on loopback that nobody listens on at this moment.
     static func freePort() throws -> Int {
+        let (descriptor, port) = try boundPort()
+        close(descriptor)
+        return port
+    }
+
+    /// A port on loopback on which connections are taken and nothing is ever said.
+    static func silentPort() throws -> (descriptor: Int32, port: Int) {
+        let (descriptor, port) = try boundPort()
+        guard listen(descriptor, 1024) == 0 else { throw BenchError.system("listen") }
+        return (descriptor, port)
+    }
+
+    private static func boundPort() throws -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw BenchError.system("socket") }
         _ = try connected(descriptor, to: loopbackAddress(port: 0), isBound: true, name: "loopback")
-        defer { close(descriptor) }
         var address = sockaddr_in()
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let code = unsafe withUnsafeMutablePointer(to: &address) { pointer in
@@ -45,7 +57,7 @@ enum Sockets {
             }
         }
         guard code == 0 else { throw BenchError.system("getsockname") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        return (descriptor, Int(UInt16(bigEndian: address.sin_port)))
     }
 
     /// Waits until something can be read; false when it did not come in time.

@@ -1,0 +1,125 @@
+// What it costs that nothing is lost: from a request to its durable acknowledgement, from a start to the jobs of the run
+// before, and a page of a long list.
+
+import ArgumentParser
+import Glibc
+import LineSocket
+import Wire
+
+struct DurabilityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "durability",
+        abstract: "Measure durable acknowledgement, recovery and lists, with every fsync on.")
+
+    @Option(help: "Requests of each submitter.")
+    var requests = 500
+
+    @Option(help: "Open jobs to recover, least first; several times. (default: 1000, 10000, 100000)")
+    var open: [Int] = []
+
+    @Option(help: "Where the state lies; a directory on a real disk.")
+    var work: String?
+
+    func validate() throws {
+        guard (10...100_000).contains(requests), open.allSatisfy({ (1...10_000_000).contains($0) }) else {
+            throw ValidationError("requests and open jobs have to be sensible")
+        }
+    }
+
+    func run() throws {
+        DescriptorLimit.raise()
+        let workplace = try Workplace(work: work)
+        defer { workplace.remove() }
+        let upstream = try Upstream(workplace: workplace)
+        defer { upstream.stop() }
+        // Nothing is answered upstream, so jobs stay open and take no time from what is measured.
+        let (listener, port) = try Sockets.silentPort()
+        defer { close(listener) }
+        let extra = "[limits]\nmax_queue = 1000000\n"
+        var daemon = try DaemonProcess(
+            name: "durable", extra: extra, port: port, upstream: upstream, workplace: workplace)
+        defer { daemon.stop() }
+        print("| submitters | median ms | p99 ms | jobs/s |\n|---:|---:|---:|---:|")
+        var made = 0
+        for submitters in [1, 32] {
+            let figures = try submit(requests, by: submitters, to: daemon)
+            made += (requests + 1) * submitters
+            let sorted = figures.durations.map(\.milliseconds).sorted()
+            let rate = Double(sorted.count) / figures.elapsed.seconds
+            print(
+                "| \(submitters) | \((Statistics.median(sorted) ?? 0).short) | \(sorted[sorted.count * 99 / 100].short) "
+                    + "| \(rate.short) |")
+        }
+        print("\n| open jobs | start to READY ms | to all in line ms | job.list page ms |\n|---:|---:|---:|---:|")
+        for count in (open.isEmpty ? [1_000, 10_000, 100_000] : open).sorted() {
+            if made < count {
+                let more = (count - made) / 32 + 1
+                _ = try submit(more, by: 32, to: daemon)
+                made += (more + 1) * 32
+            }
+            let state = daemon.state
+            daemon.crash()
+            daemon = try DaemonProcess(
+                name: "recovered-\(count)", state: state, extra: extra, port: port, upstream: upstream,
+                workplace: workplace)
+            let client = try JobClient(socket: daemon.socket)
+            let inLine = try client.waitUntilQueued()
+            let pages = try (0..<50).map { _ in try client.page().milliseconds }
+            print(
+                "| \(made) | \(daemon.startDuration.milliseconds.short) "
+                    + "| \((daemon.startDuration + inLine).milliseconds.short) "
+                    + "| \((Statistics.median(pages) ?? 0).short) |")
+        }
+    }
+
+    private func submit(_ count: Int, by submitters: Int, to daemon: DaemonProcess) throws -> Load.Figures {
+        let socket = daemon.socket
+        return try Load.concurrent(connections: submitters, count: count) { try JobClient(socket: socket) }
+    }
+}
+
+/// A client that does not wait for its jobs.
+private final class JobClient: ImageClient {
+    private let channel: LineChannel
+    private var lastID: Int64 = 0
+
+    init(socket: String) throws { channel = try LineChannel(connectingTo: socket, timeout: .seconds(10)) }
+
+    /// Has a job accepted.
+    func fetch() throws {
+        var params = GenerateImage.Params(prompt: "a red fox")
+        params.wait = false
+        params.deadlineSeconds = 86_400
+        _ = try ask(GenerateImage.self, params, answeredBy: GenerateImage.Accepted.self)
+    }
+
+    /// Asks until there are jobs in line; how long that took.
+    func waitUntilQueued() throws -> Duration {
+        let clock = ContinuousClock()
+        let start = clock.now
+        while try ask(GetStatus.self, GetStatus.Params(), answeredBy: GetStatus.Result.self).queued == 0 {}
+        return clock.now - start
+    }
+
+    /// The time of one page of the newest jobs.
+    func page() throws -> Duration {
+        try ContinuousClock().measure {
+            _ = try ask(ListJobs.self, ListJobs.Params(limit: 50), answeredBy: ListJobs.Result.self)
+        }
+    }
+
+    private func ask<M: Method, Result: Decodable & Sendable>(
+        _ method: M.Type, _ params: M.Params, answeredBy result: Result.Type
+    ) throws -> Result {
+        lastID += 1
+        try channel.send(Question.line(method, id: .integer(lastID), params: params))
+        while let line = try channel.receive(until: .now + .seconds(300)) {
+            switch try WireJSON.decode(Incoming<Result>.self, from: line.bytes) {
+            case .failure(_, let error): throw error
+            case .success(_, let result): return result
+            case .event, .other: continue
+            }
+        }
+        throw BenchError("the daemon closed the connection")
+    }
+}

@@ -1,0 +1,113 @@
+// A state directory of one mebibyte: what is refused, what goes on, and that it all comes back with the room.
+
+import Foundation
+import Glibc
+import TestKit
+import Testing
+import Wire
+
+@Suite(.serialized) struct FullDiskTests {
+    /// Mounts need root; who is not is told that these tests were not run.
+    private static let mayMount = geteuid() == 0
+
+    private struct NotMounted: Error { let output: ChildProcess.Output }
+
+    /// A file system in memory, mounted as long as it is referenced.
+    private final class SmallDisk {
+        let directory: TemporaryDirectory
+
+        init(size: String) throws {
+            directory = try TemporaryDirectory()
+            try directory.makeDirectory("state")
+            let output = try ChildProcess.run(
+                "/usr/bin/env",
+                ["mount", "-t", "tmpfs", "-o", "size=\(size),mode=0700", "none", directory.file("state")])
+            guard output.status == 0 else { throw NotMounted(output: output) }
+        }
+
+        deinit { _ = try? ChildProcess.run("/usr/bin/env", ["umount", directory.file("state")]) }
+
+        /// Takes all of the room that is left.
+        func fill() throws {
+            let output = try ChildProcess.run(
+                "/usr/bin/env", ["dd", "if=/dev/zero", "of=\(directory.file("state/ballast"))", "bs=4096"])
+            #expect(output.standardError.contains("No space left"))
+        }
+
+        func clear() throws { try FileManager.default.removeItem(atPath: directory.file("state/ballast")) }
+    }
+
+    private func skipped() -> Bool {
+        if !Self.mayMount { print("NOT RUN: only root may mount the small file system of this test") }
+        return !Self.mayMount
+    }
+
+    @Test func admissionStopsBeforeTheDiskIsFullAndEverythingElseGoesOn() throws {
+        if skipped() { return }
+        let disk = try SmallDisk(size: "1m")
+        let scene = try Scene(
+            try RunningSimulator(), extra: "[retention]\nreserve_bytes = 262144\n", project: "max_concurrent = 1",
+            directory: disk.directory)
+        let daemon = try scene.start()
+        var caller = Caller(scene.socket)
+        var number = 0
+        var refusal: WireError?
+        while refusal == nil, number < 200 {
+            number += 1
+            if case .error(let error) = caller.generate("small \(number)", key: "\(number)") { refusal = error }
+        }
+        #expect(refusal?.kind == .storageFull && refusal?.job == nil, "\(String(describing: refusal))")
+        #expect(caller.knowledge.done > 0)
+        // Reading, listing and cancelling go on.
+        let socket = try RawSocket(scene.socket)
+        let list = try socket.call(2, "job.list").decode(ListJobs.Result.self)
+        #expect(list.jobs.count == min(50, caller.knowledge.done))
+        #expect(try socket.call(3, "server.status").error == nil)
+        let first = try #require(list.jobs.first)
+        #expect(try socket.call(4, "job.get", #"{"job":"\#(first.job)"}"#).error == nil)
+        #expect(try socket.call(5, "job.cancel", #"{"job":"\#(first.job)"}"#).error == nil)
+        let books = try Books(
+            of: scene.state, calls: try scene.simulator.calls(), accepted: caller.knowledge.accepted,
+            answered: caller.knowledge.images)
+        #expect(books.isClean, "\(books)")
+        #expect(daemon.process.isRunning)
+    }
+
+    @Test func anImageThatIsPaidForWaitsForRoomAndIsKept() throws {
+        if skipped() { return }
+        let disk = try SmallDisk(size: "4m")
+        let scene = try Scene(
+            try RunningSimulator(), extra: "[retention]\nreserve_bytes = 65536\n", directory: disk.directory)
+        let daemon = try scene.start()
+        var caller = Caller(scene.socket)
+        #expect(isDone(caller.generate("before", key: "before")))
+        let socket = try RawSocket(scene.socket)
+        // Its answer comes when the disk is full, and is larger than what is kept in reserve.
+        let prompt = #"late {sim:{\"latencyMilliseconds\":800}}"#
+        let accepted = try socket.call(
+            1, "image.generate", #"{"prompt":"\#(prompt)","delivery":"none","wait":false}"#
+        ).decode(GenerateImage.Accepted.self)
+        try disk.fill()
+        guard case .error(let refusal) = caller.generate("refused", key: "refused") else {
+            Issue.record("admitted on a full disk")
+            return
+        }
+        #expect(refusal.kind == .storageFull)
+        #expect(try socket.call(2, "job.list").error == nil)
+        while try scene.simulator.generations("late").first?["finished"] != .bool(true) {}
+        try disk.clear()
+        // Without a restart: the job that was paid for has its image, and new ones are admitted.
+        let late = try socket.call(3, "job.wait", #"{"job":"\#(accepted.job)","delivery":"none"}"#)
+        #expect(try late.decode(JobResult.self).state == .done, "\(late)")
+        #expect(isDone(caller.generate("after", key: "after")))
+        let books = try Books(
+            of: scene.state, calls: try scene.simulator.calls(), accepted: caller.knowledge.accepted,
+            answered: caller.knowledge.images)
+        #expect(books.isClean, "\(books)")
+        daemon.crash()
+    }
+
+    private func isDone(_ told: Told) -> Bool {
+        if case .result(let result) = told { result.state == .done } else { false }
+    }
+}

@@ -1,0 +1,48 @@
+// The room that is kept for what is paid for.
+
+import Foundation
+import GRDB
+import Store
+import Testing
+import Wire
+
+struct ReserveTests {
+    private func open(_ state: StateFixture, reserveBytes: Int64?) throws -> Store {
+        try Store(path: state.path, reserveBytes: reserveBytes, now: time(1000))
+    }
+
+    private func size(_ state: StateFixture) -> Int64? {
+        (try? FileManager.default.attributesOfItem(atPath: state.path + "/reserve"))?[.size] as? Int64
+    }
+
+    @Test func theRoomIsTakenAtTheStartAndGivenBackWhenNoneIsWanted() throws {
+        let state = try StateFixture()
+        try open(state, reserveBytes: 1_000_000).close()
+        #expect(size(state) == 1_000_000)
+        try open(state, reserveBytes: nil).close()
+        #expect(size(state) == 67_108_864)
+        try open(state, reserveBytes: 0).close()
+        #expect(size(state) == nil)
+    }
+
+    @Test func nothingIsAdmittedWhenThereIsNoRoomBesides() async throws {
+        let state = try StateFixture()
+        // More than any disk has.
+        let store = try open(state, reserveBytes: 1 << 55)
+        #expect(size(state) == nil)
+        await #expect(throws: StoreError.full) { try await store.admit(newJob("a"), started: 0) }
+        #expect(try await store.jobs(of: nil, before: nil, state: nil, label: nil, limit: 5) == [])
+        // What was admitted before is found by its key all the same.
+        try store.close()
+        let roomy = try open(state, reserveBytes: 0)
+        #expect(try await roomy.admit(newJob("b", key: "k"), started: 0) == .new)
+        try roomy.close()
+        let full = try open(state, reserveBytes: 1 << 55)
+        #expect(
+            try await full.admit(newJob("c", key: "k"), started: 0)
+                == .existing(JobID(rawValue: "b"), isSame: true))
+        let cancelled = try await full.cancel(
+            JobID(rawValue: "b"), error: WireError(.cancelled, "no", charged: .no), at: time(2000), by: alice)
+        #expect(cancelled?.calls == [0])
+    }
+}
