@@ -124,8 +124,9 @@ let package = Package(
         .executableTarget(
             name: "darkroom-bench",
             dependencies: [
-                "CBase64", "Wire", "LineSocket", "Quota",
+                "CBase64", "Wire", "LineSocket", "Quota", "Store", "Engine",
                 .argumentParser,
+                .logging,
                 .nioCore,
                 .nioPosix,
                 .nioSSL,
@@ -169,7 +170,7 @@ let package = Package(
         .testTarget(
             name: "DaemonTests",
             dependencies: [
-                "TestKit", "CAncillary", "Wire", "LineSocket", "Gemini", "Engine", "darkroomd", "darkroom",
+                "TestKit", "CAncillary", "Wire", "LineSocket", "Gemini", "Quota", "Engine", "darkroomd", "darkroom",
                 "gemini-simulator",
             ]),
         .testTarget(
