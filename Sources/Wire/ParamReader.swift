@@ -28,7 +28,7 @@ public struct ParamReader {
         guard case .string(let text) = value else { throw wrongType(name, value, "a string") }
         let count = text.utf8.count
         guard bytes.contains(count) else {
-            throw invalid(name, "has \(count) bytes; \(bytes.lowerBound) to \(bytes.upperBound) are allowed")
+            throw invalid(name, "has \(count) bytes; \(Self.words(bytes)) are allowed")
         }
         return text
     }
@@ -100,7 +100,8 @@ public struct ParamReader {
     /// Refuses to go on without a parameter; one that was written almost so is named instead.
     public func require<Value>(_ value: Value?, _ name: String) throws(WireError) -> Value {
         guard let value else {
-            let strangers = object.keys.filter { !known.contains($0) }.sorted()
+            // Its own name is no slip: it is there as null, which is absent.
+            let strangers = object.keys.filter { $0 != name && !known.contains($0) }.sorted()
             if let slip = strangers.first(where: { NearestName.to($0, among: [name]) != nil }) {
                 throw stranger(slip, hint: "did you mean \(name)?")
             }
@@ -114,9 +115,8 @@ public struct ParamReader {
         let strangers = object.keys.filter { !known.contains($0) }.sorted()
         guard let stranger = strangers.first else { return }
         let nearest = NearestName.to(stranger, among: known)
-        throw self.stranger(
-            stranger,
-            hint: nearest.map { "did you mean \($0)?" } ?? "the parameters are \(known.joined(separator: ", "))")
+        let all = known.isEmpty ? "there are none here" : "the parameters are \(known.joined(separator: ", "))"
+        throw self.stranger(stranger, hint: nearest.map { "did you mean \($0)?" } ?? all)
     }
 
     private func stranger(_ name: String, hint: String) -> WireError {
@@ -127,6 +127,11 @@ public struct ParamReader {
     /// An error about one parameter: `the parameter count is 11; 1 to 10 are allowed`.
     public func invalid(_ name: String, _ what: String) -> WireError {
         WireError(.invalidParams, "the parameter \(path(name)) \(what)", path: path(name))
+    }
+
+    private static func words(_ bounds: ClosedRange<Int>) -> String {
+        if bounds.upperBound == .max { return "at least \(bounds.lowerBound)" }
+        return bounds.count == 1 ? "\(bounds.lowerBound)" : "\(bounds.lowerBound) to \(bounds.upperBound)"
     }
 
     private func wrongType(_ name: String, _ value: JSONValue, _ expected: String) -> WireError {

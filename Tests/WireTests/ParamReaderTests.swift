@@ -63,6 +63,15 @@ import Wire
 
     @Test(arguments: [
         ("{}", "prompt", "the parameter prompt is required"),
+        (#"{"prompt":null}"#, "prompt", "the parameter prompt is required"),
+        (
+            #"{"prompt":"p","inputs":[{"data":""}]}"#, "inputs.0.data",
+            "the parameter inputs.0.data has 0 bytes; at least 1 are allowed"
+        ),
+        (
+            #"{"prompt":"p","inputs":[{"artifact":"00"}]}"#, "inputs.0.artifact",
+            "the parameter inputs.0.artifact has 2 bytes; 64 are allowed"
+        ),
         (#"{"prompt":""}"#, "prompt", "the parameter prompt has 0 bytes; 1 to 131072 are allowed"),
         (#"{"prompt":7}"#, "prompt", "the parameter prompt is an integer, not a string"),
         (#"{"prompt":"p","count":0}"#, "count", "the parameter count is 0; 1 to 10 are allowed"),
@@ -114,6 +123,13 @@ import Wire
 
     @Test func nullIsAbsent() throws {
         #expect(try read(#"{"prompt":"p","model":null,"count":null}"#) == GenerateImage.Params(prompt: "p"))
+    }
+
+    @Test func whereThereAreNoParametersThatIsSaid() {
+        let reader = ParamReader(["x": .integer(1)])
+        #expect(throws: WireError(.invalidParams, "there is no parameter x", hint: "there are none here", path: "x")) {
+            try reader.finish()
+        }
     }
 
     @Test func whatAClientEncodesTheDaemonReads() throws {
