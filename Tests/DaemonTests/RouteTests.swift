@@ -43,6 +43,13 @@ import Wire
         #expect(request["path"] == .string("/v1beta/openai/images/generations"))
     }
 
+    @Test func aRouteThatTheProjectDoesNotServeIsNamedAndNotTheModel() throws {
+        let error = try #require(try ask(#""project":"compat","route":"native""#).error)
+        #expect(error.kind == .unsupportedParameter && error.path == "route")
+        #expect(error.message == "project compat does not serve the route native")
+        #expect(error.hint == "its route is openai")
+    }
+
     @Test(arguments: [
         (#""aspectRatio":"16:9""#, "aspectRatio"), (#""imageSize":"1K""#, "imageSize"), (#""seed":1"#, "seed"),
         (#""temperature":1"#, "temperature"), (#""systemInstruction":"s""#, "systemInstruction"),
