@@ -47,18 +47,20 @@ struct NewJob {
     /// - Parameter make: Makes the request; called after the place for its images was looked at.
     /// - Throws: What making, asking or writing throws.
     func run(_ make: () throws -> PreparedRequest) throws {
-        if mode.dryRun { return try Price.tell(try prepared(make), root.shared) }
-        if mode.noWait { return try admit(try prepared(make)) }
+        if mode.dryRun { return try prepared(make).asked { try Price.tell($0, root.shared) } }
+        if mode.noWait { return try prepared(make).asked(admit) }
         let delivery = try ImageDelivery(output: place.output, json: root.shared.json)
         var request = try prepared(make)
         request.params.delivery = .fd
         let following = try Following(root.shared, patience, output: place.output)
-        try delivery.deliver(
+        let received = try request.asked { request in
             try following.run { connection, progress in
                 try connection.generate(
                     request.params, descriptors: request.descriptors, patience: patience.afterLoss,
                     heartbeat: progress.heartbeat, onEvent: progress.hear, onLoss: progress.lose)
-            })
+            }
+        }
+        try delivery.deliver(received)
     }
 
     private func prepared(_ make: () throws -> PreparedRequest) throws -> PreparedRequest {

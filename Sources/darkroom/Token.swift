@@ -31,6 +31,12 @@ enum Token {
         return try one(of: [("png", .png), ("jpeg", .jpeg)], text)
     }
 
+    /// A seed, as upstream takes it.
+    static func seed(_ text: String) throws -> Int32 {
+        guard let seed = Int32(text) else { throw ValidationError("legal are \(Int32.min) to \(Int32.max)") }
+        return seed
+    }
+
     /// A point in time: RFC 3339, a day in UTC, or how long ago, as `36h` or `7d`.
     ///
     /// - Parameters:

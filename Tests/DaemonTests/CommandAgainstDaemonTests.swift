@@ -68,6 +68,27 @@ import Wire
         try ChildProcess.run("/usr/bin/sha256sum", [path]).standardOutput.prefix(64)
     }
 
+    @Test func anInputThatTheDaemonRefusesIsNamedAsItWasTyped() throws {
+        let file = directory.file("broken.png")
+        try Picture.png.dropLast(20).write(to: URL(fileURLWithPath: file))
+        let output = try darkroom("edit", file, "in red", "-o", directory.file("out"))
+        #expect(output.status == 65 && output.standardOutput == "")
+        #expect(
+            output.standardError == """
+                darkroom: error: \(file) cannot be used: it is a PNG image that ends too early
+                darkroom: hint: give a whole PNG, JPEG, WebP, HEIC or HEIF file
+
+                """)
+        #expect(try simulator.spending() == [])
+    }
+
+    @Test(arguments: ["2147483648", "x"]) func aSeedThatIsNoneIsRefusedWithItsBounds(seed: String) throws {
+        let output = try darkroom("generate", "p", "--seed", seed, "-o", directory.file("out"))
+        #expect(output.status == 64)
+        #expect(output.standardError.contains("--seed") && output.standardError.contains("-2147483648 to 2147483647"))
+        #expect(try simulator.spending() == [])
+    }
+
     @Test func aPromptBecomesAFileNamedByWhatItIs() throws {
         let asked = directory.file("bicycle")
         let output = try darkroom(

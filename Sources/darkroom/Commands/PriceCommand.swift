@@ -15,7 +15,7 @@ struct PriceCommand: DarkroomCommand {
 
     @OptionGroup(title: "The image") var images: ImageOptions
 
-    func run() throws { try Price.tell(try images.request(prompt), root.shared) }
+    func run() throws { try images.request(prompt).asked { try Price.tell($0, root.shared) } }
 }
 
 /// What `price` and `--dry-run` print.

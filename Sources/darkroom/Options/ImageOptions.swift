@@ -14,10 +14,11 @@ struct ImageOptions: ParsableArguments {
     @Option(name: .shortAndLong, help: "The size: 512, 1K, 2K or 4K.")
     var size: String?
 
-    @Option(name: .shortAndLong, help: "How many images, up to \(Limits.count).")
+    @Option(name: .shortAndLong, parsing: .unconditional, help: "How many images, up to \(Limits.count).")
     var count: Int?
 
-    @Option(parsing: .unconditional, help: "A whole number: the same one draws alike.")
+    @Option(
+        parsing: .unconditional, help: "A whole number: the same one draws alike.", transform: { try Token.seed($0) })
     var seed: Int32?
 
     @Option(parsing: .unconditional, help: "How far it may stray, from 0 to 2.")
@@ -111,7 +112,7 @@ struct ImageOptions: ParsableArguments {
         request.native = try native.map(NativeFile.read)
         request.exact = exact ? true : nil
         request.inputs = inputs.isEmpty ? nil : inputs.map(\.input)
-        return PreparedRequest(params: request, files: inputs.compactMap(\.file))
+        return PreparedRequest(params: request, files: inputs.compactMap(\.file), names: images + input)
     }
 }
 
@@ -119,8 +120,29 @@ struct ImageOptions: ParsableArguments {
 struct PreparedRequest {
     var params: GenerateImage.Params
     let files: [OpenInput]
+    /// What was typed for each input.
+    let names: [String]
 
     var descriptors: [Int32] { files.map(\.descriptor) }
+
+    /// Asks for this; what is refused because of an input is said of the file, not of its place in the request.
+    func asked<Answer>(_ ask: (PreparedRequest) throws -> Answer) throws -> Answer {
+        do {
+            return try ask(self)
+        } catch let error as WireError {
+            throw named(error)
+        }
+    }
+
+    func named(_ error: WireError) -> WireError {
+        let place = error.path?.split(separator: ".", omittingEmptySubsequences: false) ?? []
+        guard place.count > 1, place[0] == "inputs", let index = Int(place[1]), names.indices.contains(index),
+            let path = error.path, let found = error.message.firstRange(of: path)
+        else { return error }
+        var error = error
+        error.message.replaceSubrange(found, with: names[index])
+        return error
+    }
 }
 
 /// One category with its threshold: `HARM_CATEGORY_HARASSMENT=BLOCK_ONLY_HIGH`.
