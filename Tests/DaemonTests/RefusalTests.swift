@@ -80,6 +80,7 @@ import Wire
                 "\"model\":\"gemini-2.5-flash-image\",\"inputs\":[\(Array(repeating: image, count: 4).joined(separator: ","))]",
             kind: .unsupportedParameter, path: "inputs", says: "gemini-3.1-flash-image"),
         Case(params: #""route":"openai""#, kind: .unsupportedParameter, path: "route", says: "native"),
+        Case(params: #""project":"other""#, kind: .invalidParams, path: "project", says: "the projects are default"),
         Case(params: #""maxCostUSD":0.001"#, kind: .overBudget, path: "maxCostUSD", says: "maxCostUSD"),
     ])
     func whatIsWrongIsRefusedBeforeAnythingIsSentOrHeld(_ wrong: Case) throws {
