@@ -54,6 +54,20 @@ struct MetricFamily: Sendable, Hashable {
     static let ready = MetricFamily(name: "darkroom_ready", kind: .gauge, help: "Whether images can be had now.")
     static let keyState = MetricFamily(
         name: "darkroom_key_state", kind: .gauge, help: "1 for the state that a project's key is in.")
+    static let quotaLimit = MetricFamily(
+        name: "darkroom_quota_limit", kind: .gauge, help: "What a limit allows, by project, model and dimension.")
+    static let quotaUsed = MetricFamily(
+        name: "darkroom_quota_used", kind: .gauge, help: "What is used and held of a limit.")
+    static let quotaRemaining = MetricFamily(
+        name: "darkroom_quota_remaining_ratio", kind: .gauge, help: "What is left of a limit, from 0 to 1.")
+    static let quotaReset = MetricFamily(
+        name: "darkroom_quota_reset_timestamp_seconds", kind: .gauge,
+        help: "When a used limit has room again, in seconds since 1970.")
+    static let spendLimit = MetricFamily(
+        name: "darkroom_spend_limit_usd", kind: .gauge, help: "What a project may cost, by window, in US dollars.")
+    static let spendUsed = MetricFamily(
+        name: "darkroom_spend_used_usd", kind: .gauge,
+        help: "What a project has cost and holds, by window, in US dollars.")
     static let spoolFree = MetricFamily(
         name: "darkroom_spool_free_bytes", kind: .gauge, help: "Room on the state directory's file system.")
     static let clients = MetricFamily(
@@ -65,6 +79,7 @@ struct MetricFamily: Sendable, Hashable {
     static let all = [
         build, ready, requests, requestDuration, queueWait, upstreamDuration, overhead, calls, images, cost, retries,
         rateLimited, denied, inFlight, queueDepth, unknown, keyState, spoolFree, clients, rejected,
+        quotaLimit, quotaUsed, quotaRemaining, quotaReset, spendLimit, spendUsed,
     ]
 }
 

@@ -19,11 +19,35 @@ extension Methods {
             values.set(Double(project.queued), .queueDepth, ["project": project.name])
             values.set(1, .keyState, ["project": project.name, "state": project.key.rawValue])
         }
+        for project in try await engine.quota(of: nil, terms: Terms()).projects { Self.add(project, to: &values) }
         values.set(Double(await reloading.server.connectionCount), .clients)
         for (reason, count) in await reloading.server.counters.rejections {
             values.set(Double(count), .rejected, ["reason": reason])
         }
         return ReadMetrics.Result(text: values.text())
+    }
+
+    private static func add(_ project: GetQuota.Project, to values: inout MetricValues) {
+        for model in project.models {
+            for window in model.windows {
+                let labels: MetricLabels = [
+                    "project": project.name, "model": model.model, "dimension": window.kind,
+                ]
+                values.set(Double(window.limit), .quotaLimit, labels)
+                values.set(Double(window.used + window.held), .quotaUsed, labels)
+                if window.limit > 0 {
+                    values.set(Double(window.remaining) / Double(window.limit), .quotaRemaining, labels)
+                }
+                if let reset = window.resetsAt {
+                    values.set((Double(reset.milliseconds) / 1000).rounded(), .quotaReset, labels)
+                }
+            }
+        }
+        for spend in project.spend {
+            let labels: MetricLabels = ["project": project.name, "window": spend.kind]
+            values.set(spend.limitUSD, .spendLimit, labels)
+            values.set(spend.spentUSD + spend.heldUSD, .spendUsed, labels)
+        }
     }
 }
 
