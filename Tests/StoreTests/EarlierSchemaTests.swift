@@ -94,7 +94,7 @@ struct EarlierSchemaTests {
         #expect(try await store.start(JobID(rawValue: "b"), call: 0, at: time(5000)))
         #expect(try await store.finish(finished("b"))?.state == .done)
         let resolved = try await store.resolve(JobID(rawValue: "d"), charged: true, at: time(6000), by: alice)
-        guard case .settled(let result) = resolved else {
+        guard case .settled(let result, _) = resolved else {
             Issue.record("\(resolved)")
             return
         }
