@@ -81,8 +81,11 @@ import Wire
         #expect(configuration.rules.first?.uid == 0)
         #expect(configuration.rules.first?.models == ["flash", "lite"])
         #expect(configuration.rules.first?.priority == .bulk)
-        // What does not act yet is said, never passed over.
-        #expect(configuration.cautions.count == 3)
+        #expect(configuration.rules.first?.allowance.perDay == 5_000_000)
+        #expect(configuration.projects.first?.limits.map(\.model) == ["gemini-3.1-flash-image"])
+        #expect(configuration.projects.first?.spendPer10Minutes == 10_000_000)
+        // Every key acts.
+        #expect(configuration.cautions == [])
     }
 
     @Test func withoutAFileThereIsOneProject() throws {
