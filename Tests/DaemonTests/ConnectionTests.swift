@@ -94,7 +94,7 @@ import Wire
     }
 
     @Test(arguments: [
-        (0, 1, "unsupported_parameter"), (0, 253, "unsupported_parameter"), (252, 253, "unsupported_parameter"),
+        (0, 1, "bad_input"), (0, 253, "bad_input"), (252, 253, "bad_input"),
         (0, 0, "invalid_params"), (7, 1, "invalid_params"), (253, 253, "invalid_params"), (-1, 1, "invalid_params"),
     ])
     func descriptorsOfInputsAreClosedWithTheRefusal(named: Int, sent: Int, kind: String) throws {
