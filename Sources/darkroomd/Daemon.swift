@@ -71,7 +71,9 @@ struct Daemon: Sendable {
                 path: file, live: live, engine: engine, server: server, store: store, manager: manager, logger: logger),
             metrics: metrics, startedAt: Startup.now())
         let identification = Identification(live: live)
-        routes = Routes(methods.table(), identify: identification.principal, metrics: metrics, logger: logger)
+        routes = Routes(
+            methods.table(), identify: identification.principal, metrics: metrics,
+            record: { entry throws(StoreError) in try await store.record(entry) }, logger: logger)
         probe = listening.probePath.map(Probe.init(path:))
         self.listening = listening
         self.listings = listings

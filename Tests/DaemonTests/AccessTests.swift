@@ -39,7 +39,8 @@ import Wire
             engine: engine, store: store, live: live, projects: [], reloading: reloading, metrics: metrics,
             startedAt: Timestamp(milliseconds: 1000))
         return Routes(
-            methods.table(), identify: Identification(live: live).principal, metrics: metrics, logger: logger
+            methods.table(), identify: Identification(live: live).principal, metrics: metrics,
+            record: { _ in }, logger: logger
         ).table
     }
 
@@ -61,5 +62,12 @@ import Wire
             let allowed = try admin.call(id, method, params).error
             #expect(allowed?.message != "\(method) is an admin's method", "\(method)")
         }
+        let denied = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            print(sqlite3.connect(sys.argv[1]).execute(
+                "SELECT count(*) FROM audit WHERE event = 'denied' AND socket = 'api'").fetchone()[0])
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        #expect(denied == "\(Self.protocolTable.values.count { $0 == .admin })\n")
     }
 }

@@ -14,20 +14,23 @@ struct Routes: Sendable {
     private let identify: @Sendable (LineConnection) -> Principal
     private let inFlight = InFlightIDs()
     private let metrics: Metrics
+    private let record: @Sendable (AuditEntry) async throws(StoreError) -> Void
     private let logger: Logger
 
     /// - Parameters:
     ///   - methods: The table of methods; a name stands in it once.
     ///   - identify: From a connection to the principal behind it.
     ///   - metrics: Told of every answer.
+    ///   - record: Puts on record who is denied a method, before they are told.
     ///   - logger: For what no peer may be told.
     init(
         _ methods: [AnyMethod], identify: @escaping @Sendable (LineConnection) -> Principal, metrics: Metrics,
-        logger: Logger
+        record: @escaping @Sendable (AuditEntry) async throws(StoreError) -> Void, logger: Logger
     ) {
         self.methods = Dictionary(uniqueKeysWithValues: methods.map { ($0.name, $0) })
         self.identify = identify
         self.metrics = metrics
+        self.record = record
         self.logger = logger
     }
 
@@ -93,9 +96,13 @@ struct Routes: Sendable {
             id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
         do {
             if method.access == .admin, !exchange.principal.isAdmin {
-                throw WireError(
-                    .notPermitted, "\(method.name) is an admin's method",
-                    hint: "call it as root on the admin socket")
+                let error = WireError(
+                    .notPermitted, "\(method.name) is an admin's method", hint: "call it as root on the admin socket")
+                try await record(
+                    AuditEntry(
+                        .denied, at: Startup.now().milliseconds, origin: exchange.principal.origin,
+                        details: String(decoding: WireJSON.encode(["reason": error.message]), as: UTF8.self)))
+                throw error
             }
             return (try await method.act(request.params, exchange), "ok")
         } catch let error as WireError {
