@@ -92,7 +92,7 @@ import Wire
     @Test(arguments: [
         ("blocked", #"{"fixture":"image-safety"}"#, 80, "warning: this may have been charged"),
         ("text", #"{"answer":{"textOnly":true}}"#, 80, "warning: this was charged"),
-        ("nonsense", #"{"answer":{"notAnImage":true}}"#, 69, "warning: this may have been charged"),
+        ("nonsense", #"{"answer":{"notAnImage":true}}"#, 69, "warning: this was charged"),
         ("broken", #"{"closeAfterBytes":2000}"#, 81, "warning: this may have been charged"),
         ("no quota", #"{"fixture":"limit-zero"}"#, 79, nil),
         ("late", #"{"neverAnswer":true}"#, 81, "warning: this may have been charged"),
