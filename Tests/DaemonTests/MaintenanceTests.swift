@@ -17,10 +17,10 @@ import Wire
         let result = try socket.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#)
             .decode(JobResult.self)
         let state = daemon.directory.file("state")
-        // started, key_loaded, accepted, sent, ended
+        // started, key_loaded, policy_loaded, accepted, sent, ended
         let verified = try darkroomd("--verify-audit", "--state", state)
         #expect(verified.status == 0, "\(verified)")
-        #expect(verified.standardOutput == "the audit chain is whole: 5 rows\n")
+        #expect(verified.standardOutput == "the audit chain is whole: 6 rows\n")
 
         try daemon.directory.makeDirectory("copy")
         let copy = daemon.directory.file("copy/darkroom.sqlite")
