@@ -82,6 +82,9 @@ package final class Store: Sendable {
         guard found == wanted else { throw StoreError.notDurable(synchronous: found) }
     }
 
+    /// A store that is gone holds nothing, whatever thread still has a part of it in hand.
+    deinit { directory.unlock() }
+
     /// Closes the database and lets go of the directory; nothing else may be called afterwards.
     package func close() throws(StoreError) {
         do {
