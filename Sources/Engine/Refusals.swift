@@ -173,7 +173,8 @@ extension Engine {
             .deadline,
             charged == .no ? "it was not its turn before the deadline" : "upstream had not answered at the deadline",
             hint: charged == .no ? "ask again with a longer deadline" : "the image is kept when it comes: job.wait",
-            charged: charged)
+            // Whoever asks again while the first may still come pays twice.
+            retryable: charged == .no, charged: charged)
     }
 }
 
