@@ -67,7 +67,10 @@ import Wire
                     return open(f"/proc/{pid}/{name}", "rb").read(1) is not None
                 except OSError as error:
                     return error.strerror
-            other = subprocess.Popen(["sleep", "60"])
+            # It has said something, so its exec is over: until then it is as undumpable as this process.
+            other = subprocess.Popen(
+                ["sh", "-c", "echo up; read line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            other.stdout.readline()
             print(reads(process.pid, "mem"), reads(process.pid, "environ"), reads(other.pid, "environ"))
             other.kill(); process.kill()
             """
