@@ -53,7 +53,7 @@ extension Methods {
             try await store.record(
                 AuditEntry(
                     .denied, at: SystemClock().now().milliseconds, origin: principal.origin, project: params.project,
-                    model: asked, details: String(decoding: WireJSON.encode(["reason": error.message]), as: UTF8.self)))
+                    model: asked, details: String(decoding: WireJSON.encode(error.onRecord), as: UTF8.self)))
             throw error
         }
     }
@@ -111,4 +111,9 @@ extension OwnedDescriptor {
         }
         self.init(taking: copy)
     }
+}
+
+extension WireError {
+    /// What the record says of a denial; by `kind` the journal finds its words for an admin.
+    var onRecord: [String: String] { ["kind": kind.rawValue, "reason": message] }
 }

@@ -101,7 +101,7 @@ struct Routes: Sendable {
                 try await record(
                     AuditEntry(
                         .denied, at: Startup.now().milliseconds, origin: exchange.principal.origin,
-                        details: String(decoding: WireJSON.encode(["reason": error.message]), as: UTF8.self)))
+                        details: String(decoding: WireJSON.encode(error.onRecord), as: UTF8.self)))
                 throw error
             }
             return (try await method.act(request.params, exchange), "ok")
