@@ -7,22 +7,6 @@ package import Wire
 import Quota
 package import Store
 
-/// A request on its way to being a job.
-struct Request {
-    /// With the inputs as they are kept.
-    let params: GenerateImage.Params
-    let material: Material
-    let plan: CallPlan
-    let principal: Principal
-    let terms: Terms
-    /// Projects beside the plan's that may serve it.
-    let overflow: [String]
-    let arrived: Duration
-    let now: Timestamp
-
-    var count: Int { params.count ?? 1 }
-}
-
 extension Engine {
     /// Admits a job; when this returns its rows, its holds and its audit row are durable.
     ///

@@ -67,7 +67,7 @@ package final class Engine: Sendable {
         var isReckoned = false
         var watch: ClockWatch
         var jobs: [JobID: LiveJob] = [:]
-        var alarms = AlarmQueue()
+        var alarms = DeadlineQueue<JobID>()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
         var armed: Int64?
         /// What upstream said when it shut a gate.

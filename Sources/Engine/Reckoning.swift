@@ -94,7 +94,7 @@ extension Engine {
         logger.notice("the clock was set", metadata: ["milliseconds": "\(step)"])
         state.scheduler.clockWasSet(by: step)
         state.ledger.clockWasSet(by: step)
-        state.alarms = AlarmQueue()
+        state.alarms = DeadlineQueue<JobID>()
         for id in state.jobs.keys {
             state.jobs[id]?.shift(by: step)
             setAlarm(of: id, &state)

@@ -99,7 +99,7 @@ extension Engine {
         guard let job = state.jobs[id], let time = job.nextAlarm else { return }
         guard job.alarm != time else { return }
         state.jobs[id]?.alarm = time
-        state.alarms.add(AlarmQueue.Entry(time: time, job: id))
+        state.alarms.add(DeadlineQueue<JobID>.Entry(time: time, job: id))
         if state.alarms.count > 64 + 4 * state.jobs.count {
             let jobs = state.jobs
             state.alarms.keep { jobs[$0.job]?.alarm == $0.time }

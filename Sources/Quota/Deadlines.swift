@@ -1,19 +1,27 @@
 // Jobs whose deadline comes while they are queued.
 
-/// Deadlines, the next one first; those of jobs that have left are passed over when their time comes.
-struct DeadlineQueue<Job: Hashable & Sendable>: Sendable {
-    struct Entry: Sendable {
-        var time: Int64
-        let job: Job
+/// Times of jobs, the next one first; those of jobs that have left are passed over when their time comes.
+package struct DeadlineQueue<Job: Hashable & Sendable>: Sendable {
+    package struct Entry: Sendable {
+        /// Milliseconds, on whichever clock the queue is used with.
+        package var time: Int64
+        package let job: Job
+
+        package init(time: Int64, job: Job) {
+            self.time = time
+            self.job = job
+        }
     }
 
     /// A binary heap.
     private var entries: [Entry] = []
 
-    var count: Int { entries.count }
-    var first: Entry? { entries.first }
+    package var count: Int { entries.count }
+    package var first: Entry? { entries.first }
 
-    mutating func add(_ entry: Entry) {
+    package init() {}
+
+    package mutating func add(_ entry: Entry) {
         entries.append(entry)
         var place = entries.count - 1
         while place > 0, entries[place].time < entries[(place - 1) / 2].time {
@@ -22,7 +30,7 @@ struct DeadlineQueue<Job: Hashable & Sendable>: Sendable {
         }
     }
 
-    mutating func popFirst() -> Entry? {
+    package mutating func popFirst() -> Entry? {
         guard let first = entries.first, let last = entries.popLast() else { return nil }
         guard !entries.isEmpty else { return first }
         entries[0] = last
@@ -44,7 +52,7 @@ struct DeadlineQueue<Job: Hashable & Sendable>: Sendable {
     }
 
     /// Drops what does not count any more; linear.
-    mutating func keep(_ isKept: (Entry) -> Bool) {
+    package mutating func keep(_ isKept: (Entry) -> Bool) {
         entries.removeAll { !isKept($0) }
         for place in stride(from: entries.count / 2, through: 0, by: -1) where place < entries.count {
             sift(from: place)
