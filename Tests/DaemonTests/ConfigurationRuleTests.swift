@@ -1,6 +1,7 @@
 // What the rules of a configuration that was read come to.
 
 import Engine
+import Gemini
 import Testing
 import Wire
 
