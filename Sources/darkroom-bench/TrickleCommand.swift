@@ -137,6 +137,7 @@ struct TrickleClientsCommand: ParsableCommand {
         while true {
             for index in sockets.indices {
                 if index % 10 == 0, bytesPerSecond > 0 {
+                    // The pause is the trickle: it makes the rate that this is about.
                     usleep(UInt32(10 * 1_000_000 / (bytesPerSecond * max(10, count))))
                 }
                 var byte = UInt8(ascii: "[")
