@@ -139,7 +139,7 @@ let package = Package(
         .testTarget(
             name: "GeminiTests",
             dependencies: [
-                "Gemini", "ImageHeader",
+                "TestKit", "Gemini", "ImageHeader",
                 .asyncHTTPClient,
                 .nioCore,
                 .nioPosix,
@@ -159,7 +159,7 @@ let package = Package(
         .testTarget(
             name: "EngineTests",
             dependencies: [
-                "Wire", "Quota", "Store", "Engine", .logging,
+                "TestKit", "Wire", "Quota", "Store", "Engine", .logging,
                 .grdb,
             ]),
         .testTarget(

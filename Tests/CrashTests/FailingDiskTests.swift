@@ -61,9 +61,11 @@ import Wire
         #expect(daemon.process.isRunning)
     }
 
-    @Test(arguments: [
-        (FailingDisk.Operation.write, ENOSPC), (.fsync, EIO), (.open, EMFILE), (.rename, ENOSPC),
-    ])
+    @Test(
+        .backs(.paidForOnceAndKept),
+        arguments: [
+            (FailingDisk.Operation.write, ENOSPC), (.fsync, EIO), (.open, EMFILE), (.rename, ENOSPC),
+        ])
     func aRequestGoesOnWhenTheDiskIsThereAgain(operation: FailingDisk.Operation, error: Int32) throws {
         let daemon = try start()
         var caller = Caller(scene.socket)
@@ -94,7 +96,7 @@ import Wire
         #expect(daemon.process.isRunning)
     }
 
-    @Test func nothingIsLostWhicheverOperationTheDaemonDiesBefore() throws {
+    @Test(.backs(.paidForOnceAndKept)) func nothingIsLostWhicheverOperationTheDaemonDiesBefore() throws {
         var caller = Caller(scene.socket)
         var number = 0
         var isReached = true

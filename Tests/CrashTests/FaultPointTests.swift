@@ -13,7 +13,7 @@ import Wire
 
     init() throws { simulator = try RunningSimulator() }
 
-    @Test func nothingIsLostOrDoubledWhereverTheDaemonEnds() throws {
+    @Test(.backs(.paidForOnceAndKept)) func nothingIsLostOrDoubledWhereverTheDaemonEnds() throws {
         var table = ["| # | ended at | \(Books.heading) |"]
         for (number, point) in FaultPoint.allCases.enumerated() {
             // The same places are come to by an input and by the image of an answer.
@@ -24,6 +24,15 @@ import Wire
             }
         }
         print(table.joined(separator: "\n"))
+    }
+
+    /// Whether an image had come whole and was known to be the answer when the daemon ended.
+    private static func hasTheWholeImage(_ point: FaultPoint, hasInput: Bool) -> Bool {
+        switch point {
+        case .artifactBeforeFlush, .artifactBeforeRename, .artifactAfterRename, .artifactAfterNameFlush: !hasInput
+        case .finishBeforeCommit, .finishAfterCommit: true
+        default: false
+        }
     }
 
     private static func isAboutFiles(_ point: FaultPoint) -> Bool {
@@ -46,6 +55,9 @@ import Wire
             of: scene.state, calls: try simulator.calls(), accepted: caller.knowledge.accepted,
             answered: caller.knowledge.images, mayBeRefused: "overloaded")
         #expect(books.isClean, "\(title): \(books)")
+        if Self.hasTheWholeImage(point, hasInput: hasInput) {
+            #expect(books.states == ["done": 1], "\(title): its image was whole")
+        }
         daemon.crash()
         #expect(try scene.orphansOfTheNextRun() == [], "\(title)")
         return books.row

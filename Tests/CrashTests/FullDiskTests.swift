@@ -73,7 +73,7 @@ import Wire
         #expect(daemon.process.isRunning)
     }
 
-    @Test func anImageThatIsPaidForWaitsForRoomAndIsKept() throws {
+    @Test(.backs(.paidForOnceAndKept)) func anImageThatIsPaidForWaitsForRoomAndIsKept() throws {
         if skipped() { return }
         let disk = try SmallDisk(size: "4m")
         let scene = try Scene(

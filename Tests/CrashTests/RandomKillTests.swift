@@ -14,7 +14,7 @@ import Wire
     /// The simulator keeps the last ten thousand requests.
     private static let harvest = 50
 
-    @Test func nothingIsLostOrDoubledByKillsAtRandomTimes() throws {
+    @Test(.backs(.paidForOnceAndKept)) func nothingIsLostOrDoubledByKillsAtRandomTimes() throws {
         let scene = try Scene(try RunningSimulator())
         let gate = Gate()
         let clients = Clients(count: Self.clientCount, socket: scene.socket, gate: gate)

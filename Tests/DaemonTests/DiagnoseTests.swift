@@ -178,7 +178,7 @@ import Wire
         #expect(step.step == .model && step.verdict == .fault)
     }
 
-    @Test func theKeyIsNowhereInADiagnosis() throws {
+    @Test(.backs(.noClientHoldsAKey)) func theKeyIsNowhereInADiagnosis() throws {
         let result = try diagnose(daemon())
         #expect(!String(decoding: WireJSON.encode(result), as: UTF8.self).contains(RunningSimulator.key))
     }

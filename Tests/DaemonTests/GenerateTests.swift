@@ -20,7 +20,7 @@ import Wire
         return try handle.readToEnd() ?? Data()
     }
 
-    @Test func aPromptBecomesAnImageByDescriptor() throws {
+    @Test(.backs(.nothingIsDroppedInSilence)) func aPromptBecomesAnImageByDescriptor() throws {
         let socket = try RawSocket(daemon.socket)
         let reply = try socket.call(
             1, "image.generate", #"{"prompt":"a cat","aspectRatio":"16:9","delivery":"fd","label":"l"}"#)
@@ -73,7 +73,7 @@ import Wire
         #expect(socket.takeDescriptors() == [])
     }
 
-    @Test func theStepsAreToldWhileSomebodyWaits() throws {
+    @Test(.backs(.noLimitIsCrossed)) func theStepsAreToldWhileSomebodyWaits() throws {
         let socket = try RawSocket(daemon.socket)
         let reply = try socket.call(9, "image.generate", #"{"prompt":"steps","delivery":"none"}"#)
         let result = try reply.decode(JobResult.self)
@@ -102,7 +102,7 @@ import Wire
         #expect(got.createdAt != nil && got.startedAt != nil && got.endedAt != nil)
     }
 
-    @Test func aClientThatGoesAwayDoesNotCancelWhatItAskedFor() throws {
+    @Test(.backs(.paidForOnceAndKept)) func aClientThatGoesAwayDoesNotCancelWhatItAskedFor() throws {
         try simulator.addRule(#"{"match":{"prompt":"gone"},"do":{"latencyMilliseconds":300}}"#)
         let leaver = try RawSocket(daemon.socket)
         try leaver.send(
@@ -142,17 +142,19 @@ import Wire
         #expect(hellos.sorted() == Array(stride(from: Int64(1), to: 100, by: 2)))
     }
 
-    @Test(arguments: [
-        (#"{"prompt":"p","inputs":[{"fd":0}]}"#, "invalid_params", "inputs.0.fd"),
-        (#"{"prompt":"p","model":"flahs"}"#, "unknown_model", "model"),
-        (#"{"prompt":"p","model":"imagen-4.0-generate-001"}"#, "model_unavailable", "model"),
-        (#"{"prompt":"p","imageSize":"4k"}"#, "invalid_params", "imageSize"),
-        (#"{"prompt":"p","imageSize":"4K","model":"lite"}"#, "unsupported_parameter", "imageSize"),
-        (#"{"prompt":"p","aspectRatio":"7:3"}"#, "invalid_params", "aspectRatio"),
-        (#"{"prompt":"p","aspectRatio":"1:8","model":"pro"}"#, "unsupported_parameter", "aspectRatio"),
-        (#"{"prompt":"p","prioritty":"bulk"}"#, "invalid_params", "prioritty"),
-        (#"{"prompt":"p","project":"nowhere"}"#, "invalid_params", "project"),
-    ])
+    @Test(
+        .backs(.nothingIsDroppedInSilence),
+        arguments: [
+            (#"{"prompt":"p","inputs":[{"fd":0}]}"#, "invalid_params", "inputs.0.fd"),
+            (#"{"prompt":"p","model":"flahs"}"#, "unknown_model", "model"),
+            (#"{"prompt":"p","model":"imagen-4.0-generate-001"}"#, "model_unavailable", "model"),
+            (#"{"prompt":"p","imageSize":"4k"}"#, "invalid_params", "imageSize"),
+            (#"{"prompt":"p","imageSize":"4K","model":"lite"}"#, "unsupported_parameter", "imageSize"),
+            (#"{"prompt":"p","aspectRatio":"7:3"}"#, "invalid_params", "aspectRatio"),
+            (#"{"prompt":"p","aspectRatio":"1:8","model":"pro"}"#, "unsupported_parameter", "aspectRatio"),
+            (#"{"prompt":"p","prioritty":"bulk"}"#, "invalid_params", "prioritty"),
+            (#"{"prompt":"p","project":"nowhere"}"#, "invalid_params", "project"),
+        ])
     func whatCannotBeHonouredIsRefusedBeforeAnythingIsSent(params: String, kind: String, path: String) throws {
         let socket = try RawSocket(daemon.socket)
         let error = try #require(try socket.call(1, "image.generate", params).error)
@@ -183,7 +185,7 @@ import Wire
         #expect(result.warnings.map(\.code).contains(.extraImages))
     }
 
-    @Test func aFalseTypeIsToldAndTheBytesDecide() throws {
+    @Test(.backs(.nothingIsDroppedInSilence)) func aFalseTypeIsToldAndTheBytesDecide() throws {
         try simulator.addRule(#"{"match":{"prompt":"false type"},"do":{"answer":{"claimedType":"image/png"}}}"#)
         let socket = try RawSocket(daemon.socket)
         let result = try socket.call(1, "image.generate", #"{"prompt":"false type","delivery":"none"}"#).decode(
@@ -192,7 +194,7 @@ import Wire
         #expect(result.warnings.map(\.code) == [.typeDiffers])
     }
 
-    @Test func otherPixelsThanAskedForAreToldAsDiffering() throws {
+    @Test(.backs(.nothingIsDroppedInSilence)) func otherPixelsThanAskedForAreToldAsDiffering() throws {
         try simulator.addRule(#"{"match":{"prompt":"other pixels"},"do":{"answer":{"pixels":[1024,1024]}}}"#)
         let socket = try RawSocket(daemon.socket)
         let result = try socket.call(

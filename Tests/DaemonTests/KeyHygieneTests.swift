@@ -46,7 +46,9 @@ import Wire
     }
 
     /// The daemon's own uid is no way into its memory either: only root's is.
-    @Test(.enabled(if: getuid() == 0, "NOT TESTED: only root can run the daemon as another user"))
+    @Test(
+        .backs(.noClientHoldsAKey),
+        .enabled(if: getuid() == 0, "NOT TESTED: only root can run the daemon as another user"))
     func aProcessOfTheSameUserCannotReadItsMemory() throws {
         let directory = try TemporaryDirectory()
         try FileManager.default.createDirectory(

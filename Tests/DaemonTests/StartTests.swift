@@ -113,7 +113,7 @@ import Wire
         #expect(!FileManager.default.fileExists(atPath: daemon.socket))
     }
 
-    @Test func whatWasSentWhenTheDaemonWasKilledIsUnknownAndWhatWasQueuedGoesOn() throws {
+    @Test(.backs(.paidForOnceAndKept)) func whatWasSentWhenTheDaemonWasKilledIsUnknownAndWhatWasQueuedGoesOn() throws {
         let simulator = try RunningSimulator()
         try simulator.addRule(#"{"match":{"prompt":"never"},"do":{"neverAnswer":true}}"#)
         let configuration = RunningDaemon.configuration(simulator, project: "max_concurrent = 1")
@@ -143,7 +143,7 @@ import Wire
         #expect(try simulator.generations("patient").count == 1)
     }
 
-    @Test func aStopWaitsForWhatIsPaidForAndTellsTheQueuedToComeBack() throws {
+    @Test(.backs(.paidForOnceAndKept)) func aStopWaitsForWhatIsPaidForAndTellsTheQueuedToComeBack() throws {
         let simulator = try RunningSimulator()
         try simulator.addRule(#"{"match":{"prompt":"paid"},"do":{"latencyMilliseconds":800}}"#)
         let daemon = try RunningDaemon(
@@ -174,7 +174,7 @@ import Wire
         #expect(try simulator.generations("waits") == [])
     }
 
-    @Test func theKeyIsNowhere() throws {
+    @Test(.backs(.noClientHoldsAKey)) func theKeyIsNowhere() throws {
         let simulator = try RunningSimulator()
         let daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator))
         let socket = try RawSocket(daemon.socket)

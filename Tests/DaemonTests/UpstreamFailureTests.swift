@@ -45,10 +45,12 @@ import Wire
         #expect(try simulator.generations(prompt).count == 1)
     }
 
-    @Test(arguments: [
-        ("cut", #"{"closeAfterBytes":2000}"#),
-        ("no head", #"{"closeBeforeHead":true}"#),
-    ])
+    @Test(
+        .backs(.paidForOnceAndKept),
+        arguments: [
+            ("cut", #"{"closeAfterBytes":2000}"#),
+            ("no head", #"{"closeBeforeHead":true}"#),
+        ])
     func anAnswerThatBrokeOffIsUnknownAndNotSentAgain(prompt: String, behaviour: String) throws {
         let error = try failure(prompt, behaviour)
         #expect(error.kind == .outcomeUnknown, "\(error)")
@@ -76,14 +78,14 @@ import Wire
         #expect(result.state == .done && result.attempts == 2)
     }
 
-    @Test func aRedirectIsRefusedAndTheKeyIsNotCarriedAlong() throws {
+    @Test(.backs(.noClientHoldsAKey)) func aRedirectIsRefusedAndTheKeyIsNotCarriedAlong() throws {
         let elsewhere = try RunningSimulator()
         let error = try failure("elsewhere", #"{"redirect":"\#(elsewhere.url)/models/x:generateContent"}"#)
         #expect(error.kind == .upstreamInvalid, "\(error)")
         #expect(try elsewhere.requests() == [])
     }
 
-    @Test func aKeyThatUpstreamEchoesReachesNobody() throws {
+    @Test(.backs(.noClientHoldsAKey)) func aKeyThatUpstreamEchoesReachesNobody() throws {
         let error = try failure("echo", #"{"echoKey":true}"#)
         let answer = String(decoding: WireJSON.encode(error), as: UTF8.self)
         #expect(!answer.contains(RunningSimulator.key))

@@ -4,6 +4,7 @@ import Engine
 import Foundation
 import Quota
 import Store
+import TestKit
 import Testing
 import Wire
 
@@ -13,7 +14,7 @@ struct LimitTests {
         ProjectLimits(models: ["gemini-x": limits], spendPer10Minutes: spend, budget: budget)
     }
 
-    @Test func ofManyAtOnceAgainstABudgetForFiveExactlyFiveAreSent() async throws {
+    @Test(.backs(.noLimitIsCrossed)) func ofManyAtOnceAgainstABudgetForFiveExactlyFiveAreSent() async throws {
         // A hold is 500.
         try await EngineFixture().run(slots: 100, limits: Self.limits([:], budget: Budget(perDay: 2_999))) { bench in
             let kinds = await withTaskGroup(of: ErrorKind?.self) { group in

@@ -2,6 +2,7 @@
 // that a body can do wrong.
 
 import Foundation
+import TestKit
 import Testing
 
 @testable import Gemini
@@ -61,7 +62,7 @@ struct AnswerScannerTests {
         #expect(try scan([Array(text.utf8)]).1.bytes == pictures)
     }
 
-    @Test func anImageOf24MegabytesPassesThroughOneBuffer() throws {
+    @Test(.backs(.theMemoryOfABuffer)) func anImageOf24MegabytesPassesThroughOneBuffer() throws {
         let bytes = picture(bytes: 3_000)
         // 8,000 times the same 3,000 bytes, whose base64 has no padding.
         let piece = Array(base64(bytes).utf8)

@@ -2,6 +2,7 @@
 
 import GRDB
 import Store
+import TestKit
 import Testing
 import Wire
 
@@ -16,7 +17,7 @@ struct AuditChainTests {
         return state
     }
 
-    @Test func theEventsOfAJobAreInTheChainInOrder() async throws {
+    @Test(.backs(.everyActIsOnRecord)) func theEventsOfAJobAreInTheChainInOrder() async throws {
         let state = try await written()
         let events = try state.edit { try String.fetchAll($0, sql: "SELECT event FROM audit ORDER BY sequence") }
         #expect(events == ["started", "accepted", "sent", "ended", "denied"])
@@ -53,7 +54,7 @@ struct AuditChainTests {
         #expect(try await state.open().verifyAudit().firstBroken == 3)
     }
 
-    @Test func aMissingRowBreaksTheChain() async throws {
+    @Test(.backs(.everyActIsOnRecord)) func aMissingRowBreaksTheChain() async throws {
         let state = try await written()
         try state.edit { try $0.execute(sql: "DELETE FROM audit WHERE sequence = 3") }
         #expect(try await state.open().verifyAudit().firstBroken == 4)
