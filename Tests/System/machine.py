@@ -33,7 +33,8 @@ class Machine:
         if not os.path.exists(self.cache):
             os.makedirs(os.path.dirname(self.cache), exist_ok=True)
             subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", self.root],
+                # A mirror that does not answer is no reason to wait for hours.
+                ["timeout", "-k", "5", "300", "debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", self.root],
                 check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             partial = self.cache + ".partial"
             subprocess.run(["tar", "--numeric-owner", "-C", self.root, "-cf", partial, "."], check=True)
@@ -109,6 +110,12 @@ class Machine:
         if check and done.returncode != 0:
             raise Failed(f"as {user}: {script}\nexit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def start(self, *command):
+        """Starts a program of root's beside the test; the caller waits for it."""
+        return subprocess.Popen(
+            ["nsenter", "-t", self.leader, "-a", *command], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL)
 
     def start_as(self, user, script):
         """Starts what runs beside the test; the caller waits for it."""
