@@ -19,9 +19,18 @@ extension Engine {
             return await fail(id, order, error, upstream: upstream)
         }
         let finalFile: TemporaryArtifact.Kept
+        let beforehand = timing(of: id, upstream: upstream)
+        let now = clock.now()
         do throws(StoreError) {
             let file = Self.file(of: answer.images[final])
-            finalFile = try await insist(id.job, charged: .yes) { () async throws(StoreError) in try await file.keep() }
+            finalFile = try await insist(id.job, charged: .yes) { () async throws(StoreError) in
+                try await file.keep { kept in
+                    // Of several images the final one is what the caller is owed.
+                    Self.end(
+                        of: id, answer, final, order, [answer.images[final].kept(as: .final, kept)], beforehand, at: now
+                    )
+                }
+            }
         } catch {
             return await fail(id, order, WireError(error, charged: .yes, job: id.job), upstream: upstream)
         }
@@ -33,22 +42,30 @@ extension Engine {
                 artifacts.append(image.kept(as: image.kind == .final ? .extra : image.kind, file))
             }
         }
+        let end = Self.end(
+            of: id, answer, final, order, artifacts, timing(of: id, upstream: upstream), at: clock.now())
+        await settle(id, end.error, .cost(end.costMicros)) { [store] () async throws(StoreError) in
+            try await store.finish(end)
+        }
+    }
+
+    /// What is written of a call whose image came.
+    private static func end(
+        of id: CallID, _ answer: CallAnswer, _ final: Int, _ order: CallOrder, _ artifacts: [KeptArtifact],
+        _ timing: Timing, at now: Timestamp
+    ) -> FinishedCall {
         let comparison = Comparison(
             answer: answer, final: answer.images[final], plan: order.plan, outputType: order.params.outputType,
             keptCount: artifacts.count)
-        let mismatch = order.params.exact == true ? comparison.mismatch(in: id.job) : nil
-        let end = FinishedCall(
-            job: id.job, call: id.call, at: clock.now(), artifacts: artifacts, text: answer.text,
+        return FinishedCall(
+            job: id.job, call: id.call, at: now, artifacts: artifacts, text: answer.text,
             finishReason: answer.finishReason, modelAnswered: answer.modelAnswered,
             warnings: comparison.warnings, usage: answer.usage,
             costMicros: answer.costMicros ?? order.plan.expectedMicros,
-            basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing(of: id, upstream: upstream),
-            error: mismatch,
+            basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing,
+            error: order.params.exact == true ? comparison.mismatch(in: id.job) : nil,
             // A number in it that names no artifact could not be replayed.
             turn: artifacts.count == answer.images.count ? answer.turn : nil, grounding: answer.grounding)
-        await settle(id, mismatch, .cost(end.costMicros)) { [store] () async throws(StoreError) in
-            try await store.finish(end)
-        }
     }
 
     /// Keeps a draft or a further image if it can be kept: the picture that was asked for does not wait for it.

@@ -21,12 +21,13 @@ extension Store {
         }
         FaultPoint.reach(.finishAfterCommit)
         if result != nil { artifacts.rowed(end.artifacts.map(\.entry.sha256)) }
+        artifacts.removeReceipt(job: end.job, call: end.call)
         return result
     }
 }
 
 extension JobKey {
-    fileprivate func keep(_ end: FinishedCall, in database: Database) throws {
+    func keep(_ end: FinishedCall, in database: Database) throws {
         let at = end.at.milliseconds
         for (position, artifact) in end.artifacts.enumerated() {
             let entry = artifact.entry

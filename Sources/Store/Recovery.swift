@@ -4,8 +4,18 @@ import GRDB
 import Wire
 
 enum Recovery {
-    /// Ends every call that was under way as `unknown`, its hold kept; queued and waiting jobs stay as they are.
-    static func run(in database: Database, now: Timestamp) throws -> [JobID] {
+    /// Ends every call that was under way: as what it was where its image arrived whole, else as `unknown`, its hold
+    /// kept. Queued and waiting jobs stay as they are.
+    ///
+    /// - Parameters:
+    ///   - database: In the transaction that everything of this is in.
+    ///   - receipts: See `Receipt.left`.
+    ///   - artifacts: The files.
+    ///   - now: The time that is written into rows.
+    /// - Returns: The jobs of which a call's outcome is unknown from now on.
+    static func run(
+        in database: Database, receipts: [String: Receipt], artifacts: ArtifactStore, now: Timestamp
+    ) throws -> [JobID] {
         let rows = try Row.fetchAll(database, sql: "SELECT id, state FROM job WHERE ended_ms IS NULL ORDER BY id")
         var lost: [JobID] = []
         for row in rows where ["sent", "receiving"].contains(row["state"] as String) {
@@ -15,7 +25,18 @@ enum Recovery {
                 database,
                 sql: "SELECT number FROM call WHERE job = ? AND state IN ('sent','receiving')",
                 arguments: [job.number])
+            var isLost = false
             for call in calls {
+                if let receipt = receipts[Receipt.name(job: id, call: call)], try artifacts.hasWhole(receipt) {
+                    let end = receipt.end(at: now)
+                    let transition: Transition = end.error == nil ? .finish : .fail
+                    guard try job.move(transition, call: call, at: now, error: end.error, in: database) else {
+                        continue
+                    }
+                    try job.keep(end, in: database)
+                    continue
+                }
+                isLost = true
                 let error = WireError(
                     .outcomeUnknown, "the daemon stopped while the request was under way",
                     hint: "it is not sent again by itself; look at upstream's own record before you ask again",
@@ -24,7 +45,7 @@ enum Recovery {
                     .lose,
                     FailedCall(job: id, call: call, at: now, error: error, costMicros: 0, timing: nil), in: database)
             }
-            lost.append(id)
+            if isLost { lost.append(id) }
         }
         FaultPoint.reach(.recoveryBeforeCommit)
         return lost

@@ -37,7 +37,7 @@ package final class Store: Sendable {
         path: String, durability: Durability = .full, reserveBytes: Int64? = 0, fsync: Fsync = .system, now: Timestamp
     ) throws(StoreError) {
         directory = try StateDirectory(path: path)
-        try directory.clearTemporary()
+        let receipts = try Receipt.left(in: directory)
         let fsync = durability == .full ? fsync : Fsync.none
         // The names that were just made, and those that a run before made and did not live to flush.
         for path in [directory.path, directory.artifacts] { try fsync.directory(path) }
@@ -50,8 +50,12 @@ package final class Store: Sendable {
             let migrator = Schema.migrator
             guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
             try migrator.migrate(pool)
-            lostAtStart = try pool.write { try Recovery.run(in: $0, now: now) }
+            let artifacts = artifacts
+            lostAtStart = try pool.write {
+                try Recovery.run(in: $0, receipts: receipts, artifacts: artifacts, now: now)
+            }
             FaultPoint.reach(.recoveryAfterCommit)
+            try directory.clearTemporary()
         } catch {
             throw StoreError(error)
         }

@@ -148,14 +148,18 @@ package final class TemporaryArtifact: Sendable {
 
     /// Flushes the file and gives it its name for good.
     ///
+    /// - Parameter end: Asked for once the bytes are known, with what they are: the end that their call is to have, for
+    ///   a run that comes after this one. Not asked for where there is none.
     /// - Returns: Its name and size, durable but for the row.
     /// - Throws: `.corrupt` when the disk has lost bytes, which no second try brings back; otherwise this may be called
     ///   again, and goes on from where it failed.
-    package func keep() async throws(StoreError) -> Kept {
+    package func keep(
+        toward end: (@Sendable (Kept) -> FinishedCall)? = nil
+    ) async throws(StoreError) -> Kept {
         let outcome: Result<Kept, StoreError> = await withCheckedContinuation { continuation in
             store.flushing.async {
                 do throws(StoreError) {
-                    continuation.resume(returning: .success(try self.keepNow()))
+                    continuation.resume(returning: .success(try self.keepNow(toward: end)))
                 } catch {
                     continuation.resume(returning: .failure(error))
                 }
@@ -165,7 +169,7 @@ package final class TemporaryArtifact: Sendable {
     }
 
     /// What `keep` does, on the calling thread, which it blocks.
-    func keepNow() throws(StoreError) -> Kept {
+    func keepNow(toward end: ((Kept) -> FinishedCall)? = nil) throws(StoreError) -> Kept {
         try bringBack()
         try hashWritten()
         let sha256 = digest.withLock { digest in
@@ -173,6 +177,7 @@ package final class TemporaryArtifact: Sendable {
             return digest.hasher.finalize().hexadecimal
         }
         if !progress.withLock({ $0.isPlaced }) {
+            if let end = end?(Kept(sha256: sha256, bytes: byteCount)) { leaveReceipt(end) }
             FaultPoint.reach(.artifactBeforeFlush)
             try flush(sha256)
             FaultPoint.reach(.artifactBeforeRename)
@@ -187,6 +192,12 @@ package final class TemporaryArtifact: Sendable {
         try store.flushName(of: sha256)
         FaultPoint.reach(.artifactAfterNameFlush)
         return Kept(sha256: sha256, bytes: byteCount)
+    }
+
+    private func leaveReceipt(_ end: FinishedCall) {
+        let path = progress.withLock { $0.current.path }
+        let name = String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
+        if let receipt = Receipt(end, file: name) { store.leave(receipt) }
     }
 
     /// Flushes the bytes; those of a file that could not be flushed before, in a new file.
