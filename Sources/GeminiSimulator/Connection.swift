@@ -194,7 +194,10 @@ struct Connection {
         // The client's going away is the only end of this silence.
         if act.neverAnswer == true { return try await writer.waitForClose() }
         // Drawn first, so that the silence is as long as was asked for and not longer by the drawing.
-        let reply = try await Self.reply(of: act, plain)
+        var reply = try await Self.reply(of: act, plain)
+        if !reply.headers.contains(where: { $0.name.lowercased() == "date" }) {
+            reply.headers.append((name: "Date", value: simulator.api.clock.now.httpDate))
+        }
         let usual = simulator.takesItsTime ? reply.usualMilliseconds : 0
         if await writer.clientLeaves(within: act.latencyMilliseconds ?? usual) { return false }
         if act.closeBeforeHead == true { return try await writer.cut(.silent, politely: act.closeNotify == true) }

@@ -43,6 +43,17 @@ extension Date {
         return whole.dropLast() + "." + String(repeating: "0", count: max(0, 6 - micros.count)) + micros + "Z"
     }
 
+    /// As the header `Date` has it: `Sun, 06 Nov 1994 08:49:37 GMT`.
+    var httpDate: String {
+        let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        // 1970-01-01 was a Thursday.
+        let day = days[Int((timeIntervalSince1970 / 86_400).rounded(.down)) % 7]
+        let parts = ISO8601Format().dropLast().split { $0 == "-" || $0 == "T" }.map(String.init)
+        let month = Int(parts[1]).map { months[$0 - 1] } ?? ""
+        return "\(day), \(parts[2]) \(month) \(parts[0]) \(parts[3]) GMT"
+    }
+
     /// The day in Los Angeles, counted from 1970-01-01: a day of the quota.
     ///
     /// Daylight saving time is that of the USA since 2007: from the second Sunday of March, 10:00 UTC, to the first
