@@ -20,7 +20,7 @@ struct ProjectAccess: Sendable {
         case .none(let fault):
             route = nil
             watch = KeyWatch(credential: project.credential, fault: fault)
-        case .key, .serviceAccount:
+        case .key, .serviceAccount, .metadataServer:
             do throws(RouteConfigurationError) {
                 route = try Self.route(project, credential)
             } catch {
@@ -52,7 +52,11 @@ struct ProjectAccess: Sendable {
             return try vertex(project, .expressKey(key), transport)
         case (.vertex, .serviceAccount(let account)):
             return try vertex(project, .serviceAccount(account), transport)
-        case (.native, .serviceAccount), (.openai, .serviceAccount), (_, .none): return nil
+        case (.vertex, .metadataServer(let server)):
+            return try vertex(project, .metadataServer(server), transport)
+        case (.native, .serviceAccount), (.openai, .serviceAccount), (.native, .metadataServer),
+            (.openai, .metadataServer), (_, .none):
+            return nil
         }
     }
 
@@ -72,9 +76,15 @@ struct ProjectAccess: Sendable {
 private enum Credential {
     case key(ApiKey)
     case serviceAccount(ServiceAccount)
+    /// No file at all.
+    case metadataServer(MetadataServer)
     case none(KeyWatch.Fault)
 
     init(_ project: ProjectConfiguration, directory: String?) {
+        if let vertex = project.vertex, vertex.credentialKind == .metadataServer {
+            self = .metadataServer(vertex.metadataServer)
+            return
+        }
         let names = [project.credential, "\(project.credential).plain"]
         guard let directory else {
             self = .none(.missing(CredentialError.missing(names: [project.credential]).description))

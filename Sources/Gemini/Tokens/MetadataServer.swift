@@ -6,7 +6,7 @@ import FoundationEssentials
 import NIOHTTP1
 
 /// Where the metadata server is; it speaks http on an address that never leaves the machine's network.
-package struct MetadataServer: Sendable {
+package struct MetadataServer: Sendable, Hashable {
     /// `metadata.google.internal`, or an address and port of this machine for a stand-in.
     package var host: String
 

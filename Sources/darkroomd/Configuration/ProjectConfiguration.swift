@@ -39,11 +39,15 @@ struct ProjectConfiguration: Sendable {
         /// Absent where the service account's own counts, or the one that an express key belongs to.
         var googleProject: String?
         var credentialKind: CredentialKind
+        /// Where the machine's account gets its token; only with `.metadataServer`.
+        var metadataServer = MetadataServer()
     }
 
     enum CredentialKind: String, Sendable, CaseIterable {
         case serviceAccount = "service_account"
         case expressKey = "express_key"
+        /// The account of the virtual machine, which needs no key at all.
+        case metadataServer = "metadata_server"
     }
 
     /// An HTTP proxy without a password.
@@ -160,12 +164,15 @@ extension ProjectConfiguration {
         let location = try reader.string("location")
         // google_project: the id of the Google Cloud project; the service account's own by default.
         let googleProject = try reader.string("google_project")
-        // credential_kind: service_account (its JSON file) or express_key; "service_account".
+        // credential_kind: service_account (its JSON file), express_key, or metadata_server, which needs no credential;
+        // "service_account".
         let kind = try reader.token("credential_kind", CredentialKind.self)
+        // metadata_host: with metadata_server, HOST or HOST:PORT; "metadata.google.internal".
+        let metadataHost = try reader.string("metadata_host")
         guard route == .vertex else {
             let given = [
                 ("location", location != nil), ("google_project", googleProject != nil),
-                ("credential_kind", kind != nil),
+                ("credential_kind", kind != nil), ("metadata_host", metadataHost != nil),
             ]
             if let stray = given.first(where: { $0.1 }) {
                 throw reader.invalid(
@@ -173,8 +180,20 @@ extension ProjectConfiguration {
             }
             return nil
         }
-        let vertex = Vertex(
+        var vertex = Vertex(
             location: location ?? "global", googleProject: googleProject, credentialKind: kind ?? .serviceAccount)
+        if let metadataHost {
+            guard vertex.credentialKind == .metadataServer else {
+                throw reader.invalid("metadata_host", "belongs to credential_kind = \"metadata_server\"")
+            }
+            guard metadataHost.wholeMatch(of: /[A-Za-z0-9.\-]{1,253}(:[0-9]{1,5})?/) != nil else {
+                throw reader.invalid("metadata_host", "is HOST or HOST:PORT, as metadata.google.internal")
+            }
+            vertex.metadataServer = MetadataServer(host: metadataHost)
+        }
+        if vertex.credentialKind == .metadataServer, googleProject == nil {
+            throw reader.invalid("credential_kind", "metadata_server needs google_project beside it")
+        }
         do throws(RouteConfigurationError) {
             _ = try BaseURL.vertex(location: vertex.location)
         } catch {

@@ -95,9 +95,13 @@ struct Diagnosis: Sendable {
         let name = configuration.credential
         switch project.key.fault {
         case nil:
-            let kind =
-                configuration.vertex?.credentialKind == .serviceAccount ? "a service account's key file" : "an API key"
-            return step(.credential, .ok, "credential \(name) is \(kind)")
+            let vertex = configuration.vertex
+            switch vertex?.credentialKind {
+            case .serviceAccount: return step(.credential, .ok, "credential \(name) is a service account's key file")
+            case .expressKey, nil: return step(.credential, .ok, "credential \(name) is an API key")
+            case .metadataServer:
+                return step(.credential, .ok, "the account of this machine, by \(vertex?.metadataServer.host ?? "")")
+            }
         case .wrongKind(let text)?:
             return step(
                 .credential, .fault, text, "a key of another kind opens nothing here",
