@@ -20,19 +20,19 @@ struct QuotaCommand: ParsableCommand {
             "One project, 8 slots, a week over the end of daylight saving time; flash: 30 requests, 25 images and 40,000 "
                 + "input tokens a minute, 3,400 requests a day; pro: 10, 10, 40,000, 250; 10 dollars in 10 minutes, 300 a "
                 + "day.\n")
-        for (name, isTroubled) in [("limits alone", false), ("another user of the key, outages", true)] {
-            var week = Self.week(isTroubled: isTroubled, seed: seed)
+        for kind in WeekReport.Kind.allCases {
+            var week = Self.week(kind, seed: seed)
             let begun = ContinuousClock.now
             week.run()
-            let report = WeekReport(week, took: ContinuousClock.now - begun, isTroubled: isTroubled)
-            print("## \(name)\n\n\(report.markdown)\n")
+            let report = WeekReport(week, took: ContinuousClock.now - begun, kind: kind)
+            print("## \(kind.rawValue)\n\n\(report.markdown)\n")
             isKept = isKept && report.isKept
         }
         if !isKept { throw ExitCode(1) }
     }
 
     /// A week from 2026-10-29T07:00:00Z, midnight in California.
-    static func week(isTroubled: Bool, seed: UInt64) -> QuotaWeek {
+    static func week(_ kind: WeekReport.Kind, seed: UInt64) -> QuotaWeek {
         let start: Int64 = 1_793_257_200_000
         let time = start..<start + 7 * 86_400_000
         let models = [
@@ -57,8 +57,8 @@ struct QuotaCommand: ParsableCommand {
             spend: [.spendPer10Minutes: 10_000_000, .spendPerDay: 300_000_000, .spendPerMonth: 3_000_000_000])
         let project = SimulatedProject(
             models: models, spendPer10Minutes: 10_000_000, spendPerDay: 300_000_000, days: days(from: start, count: 9),
-            trouble: isTroubled ? trouble(in: time, seed: seed) : SimulatedProject.Trouble())
-        return QuotaWeek(project, windows: windows, time: time, seed: seed)
+            trouble: kind == .troubled ? trouble(in: time, seed: seed) : SimulatedProject.Trouble())
+        return QuotaWeek(project, windows: windows, time: time, hasBursts: kind != .steady, seed: seed)
     }
 
     /// California's days by hand: 24 hours each but the first of November, which has 25.

@@ -50,6 +50,7 @@ struct QuotaWeek {
     var interactiveRun = 0
     var longestRun = 0
     private var wakeAt: Int64 = .max
+    private let hasBursts: Bool
     private let start: Int64
     private let end: Int64
     private var nextBulk = 0
@@ -59,9 +60,11 @@ struct QuotaWeek {
     ///   - project: What is simulated upstream.
     ///   - windows: The limits as Darkroom knows them.
     ///   - time: From when to when, in milliseconds since 1970.
+    ///   - hasBursts: Whether the third principal comes; without it the load is steady.
     ///   - seed: Of everything that is left to chance.
-    init(_ project: SimulatedProject, windows: Windows, time: Range<Int64>, seed: UInt64) {
+    init(_ project: SimulatedProject, windows: Windows, time: Range<Int64>, hasBursts: Bool, seed: UInt64) {
         self.project = project
+        self.hasBursts = hasBursts
         start = time.lowerBound
         end = time.upperBound
         random = SeededGenerator(seed: seed)
@@ -85,7 +88,7 @@ struct QuotaWeek {
             _ = ask(Self.steady, "flash", .interactive, at: minute + .random(in: 0..<60_000, using: &random))
         }
         var time = start
-        while true {
+        while hasBursts {
             time += .random(in: 1_800_000...12_600_000, using: &random)
             guard time < end else { break }
             let model = Int.random(in: 0..<4, using: &random) == 0 ? "pro" : "flash"
