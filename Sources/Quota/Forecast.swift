@@ -126,25 +126,60 @@ struct DayBound: Sendable {
     let secondsLeft: Double
 
     func seconds(toStart count: Double, isBulk: Bool, burst: (Double) -> Double) -> Double {
-        let others = isBulk ? interactivePerDay : 0
-        let freshReserve = isBulk ? min(limit / 2, max(others * 1.25, limit / 8)) : 0
-        // Of what bulk may take the first half goes at once, the rest is spread over the day.
-        let early = (limit - freshReserve) / (isBulk ? 2 : 1)
-        let atOnce = max(0, limit - used - (isBulk ? reserve + early : 0))
-        let today = max(atOnce, limit - used - others * secondsLeft / 86_400)
+        let aThousand = burst(1000)
+        let course = Course(
+            limit: limit, interactivePerDay: isBulk ? interactivePerDay : 0, isBulk: isBulk,
+            perSecond: aThousand > 0 ? 1000 / aThousand : 1000)
+        let atOnce = max(0, limit - used - (isBulk ? reserve + (limit - course.reserve(seconds: 86_400)) / 2 : 0))
         if count <= atOnce {
             let time = burst(count)
             if time <= secondsLeft { return time }
-        } else if count <= today {
-            return max(burst(count), secondsLeft * (count - atOnce) / max(1, today - atOnce))
         }
-        let most = burst(1000)
-        let inADay = min(max(1, limit - others), most > 0 ? 1000 / most * 86_400 : .infinity)
-        let rest = max(1, count - min(today, max(0, secondsLeft * (most > 0 ? 1000 / most : .infinity))))
-        let days = ((rest - 1) / inADay).rounded(.down)
-        let last = rest - days * inADay
-        let within = last <= early ? burst(last) : max(burst(last), 86_400 * (last - early) / max(1, inADay - early))
-        return secondsLeft + days * 86_400 + within
+        let today = course.run(toStart: count, used: used, seconds: secondsLeft)
+        guard today.started < count else { return today.seconds }
+        let inADay = max(1, course.run(toStart: .infinity, used: 0, seconds: 86_400).started)
+        let days = ((count - today.started - 1) / inADay).rounded(.down)
+        let last = course.run(toStart: count - today.started - days * inADay, used: 0, seconds: 86_400)
+        return secondsLeft + max(0, days) * 86_400 + last.seconds
+    }
+
+    /// How a day goes on from some moment, in steps: what `Window.bulkOpening` lets through, and what interactive jobs
+    /// take meanwhile. What is reserved for these and not asked for goes to bulk, so bulk's rate grows over the day.
+    private struct Course {
+        let limit: Double
+        let interactivePerDay: Double
+        let isBulk: Bool
+        /// What everything but the day allows.
+        let perSecond: Double
+
+        /// Five minutes of a whole day.
+        private static let steps = 288
+
+        func reserve(seconds: Double) -> Double {
+            guard isBulk else { return 0 }
+            let expected = max(interactivePerDay * 1.25, limit / 8) * seconds / 86_400
+            return min(limit / 2, max(limit / 32, expected))
+        }
+
+        /// - Returns: How many start, at most as many as are wanted, and how long that takes.
+        func run(toStart count: Double, used: Double, seconds: Double) -> (started: Double, seconds: Double) {
+            var (used, started) = (used, 0.0)
+            let step = seconds / Double(Self.steps)
+            let half = (limit - reserve(seconds: 86_400)) / 2
+            for number in 0..<Self.steps {
+                let rest = seconds - Double(number) * step
+                let left = limit - used - reserve(seconds: rest)
+                // At the end of a day a window is as good as shut to what would be spread.
+                let rate = !isBulk || left >= half ? perSecond : min(perSecond, max(0, left) / rest)
+                let starts = min(rate * step, max(0, left))
+                if started + starts >= count {
+                    return (count, Double(number) * step + (starts > 0 ? step * (count - started) / starts : 0))
+                }
+                started += starts
+                used += starts + interactivePerDay * step / 86_400
+            }
+            return (started, seconds)
+        }
     }
 }
 

@@ -79,8 +79,8 @@ struct WeekReport {
                 found: "\((median * 100).short) %", isKept: median <= 0.2))
         promises.append(
             Promise(
-                what: "error of the expected start, 90 of 100 at most", goal: kind == .steady ? "at most 20 %" : "",
-                found: "\((most * 100).short) %", isKept: kind != .steady || most <= 0.2))
+                what: "error of the expected start, 90 of 100 at most", goal: "at most 20 %",
+                found: "\((most * 100).short) %", isKept: most <= 0.2))
         return promises
     }
 
