@@ -27,13 +27,9 @@ enum Recovery {
                 arguments: [job.number])
             var isLost = false
             for call in calls {
-                if let receipt = receipts[Receipt.name(job: id, call: call)], try artifacts.hasWhole(receipt) {
-                    let end = receipt.end(at: now)
-                    let transition: Transition = end.error == nil ? .finish : .fail
-                    guard try job.move(transition, call: call, at: now, error: end.error, in: database) else {
-                        continue
-                    }
-                    try job.keep(end, in: database)
+                if let receipt = receipts[Receipt.name(job: id, call: call)],
+                    finish(job, receipt, artifacts, now: now, in: database)
+                {
                     continue
                 }
                 isLost = true
@@ -49,5 +45,24 @@ enum Recovery {
         }
         FaultPoint.reach(.recoveryBeforeCommit)
         return lost
+    }
+
+    /// Ends a call as its receipt says. What stands in the way, a file that is not whole or anything else, leaves
+    /// nothing behind and keeps no daemon from starting: the outcome is unknown then, as without a receipt.
+    private static func finish(
+        _ job: JobKey, _ receipt: Receipt, _ artifacts: ArtifactStore, now: Timestamp, in database: Database
+    ) -> Bool {
+        var isFinished = false
+        try? database.inSavepoint {
+            let end = receipt.end(at: now)
+            guard try artifacts.hasWhole(receipt),
+                try job.move(
+                    end.error == nil ? .finish : .fail, call: end.call, at: now, error: end.error, in: database)
+            else { return .rollback }
+            try job.keep(end, in: database)
+            isFinished = true
+            return .commit
+        }
+        return isFinished
     }
 }

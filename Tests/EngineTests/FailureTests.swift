@@ -57,6 +57,23 @@ struct FailureTests {
         }
     }
 
+    @Test func aPaidImageThatCouldNotBeWrittenDownIsDoneAtTheNextStart() async throws {
+        let fixture = EngineFixture()
+        let id = try await fixture.run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            try execute(Self.refusing, in: fixture)
+            try await bench.fake.next().answer()
+            await bench.clock.sleeper(until: 1_001_000)
+            return id
+        }
+        try execute("DROP TRIGGER refuse", in: fixture)
+        try await fixture.run { bench in
+            let result = try await bench.engine.result(of: id, for: alice)
+            #expect(result.state == .done && result.images.count == 1)
+            #expect(bench.fake.callCount == 0)
+        }
+    }
+
     @Test func anEndThatIsWrittenLateIsWrittenAfterAll() async throws {
         let fixture = EngineFixture()
         try await fixture.run { bench in
