@@ -126,6 +126,7 @@ let package = Package(
             dependencies: [
                 "CBase64", "Wire", "LineSocket", "Quota", "Store", "Engine",
                 .argumentParser,
+                .grdb,
                 .logging,
                 .nioCore,
                 .nioPosix,

@@ -17,11 +17,16 @@ struct DurabilityCommand: ParsableCommand {
     @Option(help: "Open jobs to recover, least first; several times. (default: 1000, 10000, 100000)")
     var open: [Int] = []
 
+    @Option(help: "Ended jobs to list at the end, as copies of those that were made.")
+    var ended = 1_000_000
+
     @Option(help: "Where the state lies; a directory on a real disk.")
     var work: String?
 
     func validate() throws {
-        guard (10...100_000).contains(requests), open.allSatisfy({ (1...10_000_000).contains($0) }) else {
+        guard (10...100_000).contains(requests), (0...10_000_000).contains(ended),
+            open.allSatisfy({ (1...10_000_000).contains($0) })
+        else {
             throw ValidationError("requests and open jobs have to be sensible")
         }
     }
@@ -70,6 +75,19 @@ struct DurabilityCommand: ParsableCommand {
                     + "| \((daemon.startDuration + inLine).milliseconds.short) "
                     + "| \((Statistics.median(pages) ?? 0).short) |")
         }
+        guard ended > 0 else { return }
+        let state = daemon.state
+        daemon.stop()
+        let total = try Copies.end(ended, in: state)
+        daemon = try DaemonProcess(
+            name: "listed", state: state, extra: extra, port: port, upstream: upstream, workplace: workplace)
+        let client = try JobClient(socket: daemon.socket)
+        let first = try (0..<50).map { _ in try client.page().milliseconds }
+        let deep = try client.pages(50)
+        print("\n| jobs | first job.list page ms | the next 50, median ms |\n|---:|---:|---:|")
+        print(
+            "| \(total) | \((Statistics.median(first) ?? 0).short) "
+                + "| \((Statistics.median(deep.map(\.milliseconds)) ?? 0).short) |")
     }
 
     private func submit(_ count: Int, by submitters: Int, to daemon: DaemonProcess) throws -> Load.Figures {
@@ -105,6 +123,18 @@ private final class JobClient: ImageClient {
     func page() throws -> Duration {
         try ContinuousClock().measure {
             _ = try ask(ListJobs.self, ListJobs.Params(limit: 50), answeredBy: ListJobs.Result.self)
+        }
+    }
+
+    /// The times of pages that follow one another.
+    func pages(_ count: Int) throws -> [Duration] {
+        var cursor: String?
+        return try (0..<count).map { _ in
+            try ContinuousClock().measure {
+                var params = ListJobs.Params(limit: 50)
+                params.cursor = cursor
+                cursor = try ask(ListJobs.self, params, answeredBy: ListJobs.Result.self).cursor
+            }
         }
     }
 
