@@ -143,8 +143,9 @@ struct DayBound: Sendable {
         return secondsLeft + max(0, days) * 86_400 + last.seconds
     }
 
-    /// How a day goes on from some moment, in steps: what `Window.bulkOpening` lets through, and what interactive jobs
-    /// take meanwhile. What is reserved for these and not asked for goes to bulk, so bulk's rate grows over the day.
+    /// How a day goes on from some moment, in steps.
+    ///
+    /// What `Window.bulkOpening` lets through, and what interactive jobs take meanwhile. What is reserved for these and not asked for goes to bulk, so bulk's rate grows over the day.
     private struct Course {
         let limit: Double
         let interactivePerDay: Double

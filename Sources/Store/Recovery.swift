@@ -4,8 +4,10 @@ import GRDB
 import Wire
 
 enum Recovery {
-    /// Ends every call that was under way: as what it was where its image arrived whole, else as `unknown`, its hold
-    /// kept. Queued and waiting jobs stay as they are.
+    /// Ends every call that was under way.
+    ///
+    /// As what it was where its image arrived whole, else as `unknown`, its hold kept. Queued and waiting jobs stay as
+    /// they are.
     ///
     /// - Parameters:
     ///   - database: In the transaction that everything of this is in.
@@ -13,6 +15,7 @@ enum Recovery {
     ///   - artifacts: The files.
     ///   - now: The time that is written into rows.
     /// - Returns: The jobs of which a call's outcome is unknown from now on.
+    /// - Throws: What the database says.
     static func run(
         in database: Database, receipts: [String: Receipt], artifacts: ArtifactStore, now: Timestamp
     ) throws -> [JobID] {
@@ -47,7 +50,9 @@ enum Recovery {
         return lost
     }
 
-    /// Ends a call as its receipt says. What stands in the way, a file that is not whole or anything else, leaves
+    /// Ends a call as its receipt says.
+    ///
+    /// What stands in the way, a file that is not whole or anything else, leaves
     /// nothing behind and keeps no daemon from starting: the outcome is unknown then, as without a receipt.
     private static func finish(
         _ job: JobKey, _ receipt: Receipt, _ artifacts: ArtifactStore, now: Timestamp, in database: Database

@@ -244,7 +244,8 @@ import Wire
         text.replace(/catalogue = .*\n/, with: "")
         let shown = try load(text)
         let shipped = try load(example)
-        #expect(shown.cautions == [] && shown.rules.count == 2 && shown.projects.map(\.name) == ["default", "cloud", "machine"])
+        #expect(shown.cautions == [] && shown.rules.count == 2)
+        #expect(shown.projects.map(\.name) == ["default", "cloud", "machine"])
         #expect("\(shown.limits)" == "\(shipped.limits)" && shown.defaultModel == shipped.defaultModel)
         #expect(
             shown.timeZone == shipped.timeZone && shown.projects[0].maxConcurrent == shipped.projects[0].maxConcurrent)
