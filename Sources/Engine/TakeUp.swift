@@ -17,6 +17,7 @@ extension Engine {
         let now = clock.now().milliseconds
         let holders = state.withLock { state in
             state.jobs.reserveCapacity(state.jobs.count + rows.count)
+            state.scheduler.reserve(rows.count)
             for row in rows where state.jobs[row.id] == nil {
                 let queued = moment - .milliseconds(max(0, now - row.created.milliseconds))
                 let calls = row.calls.enumerated().map { number, call in

@@ -86,6 +86,9 @@ extension Scheduler {
         return .queue
     }
 
+    /// Makes room for so many more jobs at once.
+    package mutating func reserve(_ count: Int) { tickets.reserveCapacity(tickets.count + count) }
+
     /// Gives a seat without asking the bounds: for jobs that were admitted before a restart, or go back after
     /// a refusal.
     package mutating func seat(_ ticket: Ticket<Job>) {

@@ -19,10 +19,11 @@ enum Recovery {
     static func run(
         in database: Database, receipts: [String: Receipt], artifacts: ArtifactStore, now: Timestamp
     ) throws -> [JobID] {
-        let rows = try Row.fetchAll(database, sql: "SELECT id, state FROM job WHERE ended_ms IS NULL ORDER BY id")
+        let open = try String.fetchAll(
+            database,
+            sql: "SELECT id FROM job WHERE ended_ms IS NULL AND state IN ('sent','receiving') ORDER BY id")
         var lost: [JobID] = []
-        for row in rows where ["sent", "receiving"].contains(row["state"] as String) {
-            let id = JobID(rawValue: row["id"])
+        for id in open.map(JobID.init(rawValue:)) {
             guard let job = try JobKey.fetch(id, in: database) else { continue }
             let calls = try Int.fetchAll(
                 database,
