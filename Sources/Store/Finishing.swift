@@ -74,7 +74,14 @@ extension JobKey {
         if let found = end.grounding { try add(found, in: database) }
         var details =
             "{\"call\":\(end.call),\"charged\":\"yes\",\"costMicros\":\(end.costMicros),\"images\":\(end.artifacts.count)"
+        let bytes = end.artifacts.reduce(0) { $0 + $1.entry.bytes }
+        details += ",\"bytes\":\(bytes)"
         if let error = end.error { details += ",\"kind\":\"\(error.kind.rawValue)\"" }
+        if let usage = end.usage { details += ",\"usage\":" + String(decoding: WireJSON.encode(usage), as: UTF8.self) }
+        if !end.warnings.isEmpty {
+            let codes = end.warnings.map(\.code.rawValue)
+            details += ",\"warnings\":" + String(decoding: WireJSON.encode(codes), as: UTF8.self)
+        }
         try audit(.ended, at: end.at, details: details + "}", in: database)
     }
 

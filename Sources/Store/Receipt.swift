@@ -59,7 +59,7 @@ struct Receipt: Codable {
     }
 
     private static func sum(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        SHA256.hash(data: bytes).hexadecimal
     }
 
     func end(at time: Timestamp) -> FinishedCall {
@@ -73,12 +73,11 @@ struct Receipt: Codable {
     static func left(in directory: StateDirectory) throws(StoreError) -> [String: Receipt] {
         var left: [String: Receipt] = [:]
         for name in try FileSystem.names(in: directory.temporary) where name.hasSuffix(suffix) {
-            let file = try OpenFile(
-                path: "\(directory.temporary)/\(name)", flags: O_RDONLY, operation: "open a receipt")
-            let bytes = try file.read(upTo: greatestBytes, at: 0)
-            guard let receipt = Receipt(bytes: bytes), Self.name(job: receipt.job, call: receipt.call) == name else {
-                continue
-            }
+            let path = "\(directory.temporary)/\(name)"
+            guard let file = try? OpenFile(path: path, flags: O_RDONLY, operation: "open a receipt"),
+                let bytes = try? file.read(upTo: greatestBytes, at: 0), let receipt = Receipt(bytes: bytes),
+                Self.name(job: receipt.job, call: receipt.call) == name
+            else { continue }
             left[name] = receipt
         }
         return left
@@ -125,8 +124,7 @@ extension ArtifactStore {
             hasher.update(data: bytes)
             offset += Int64(bytes.count)
         }
-        let sum = hasher.finalize().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        guard offset == Int64(entry.bytes), sum == entry.sha256 else { return false }
+        guard offset == Int64(entry.bytes), hasher.finalize().hexadecimal == entry.sha256 else { return false }
         try fsync.file(file)
         return true
     }

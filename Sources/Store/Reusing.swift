@@ -81,8 +81,11 @@ extension JobKey {
         try audit(
             .accepted, at: job.created, details: "{\"count\":\(job.callCount),\"holdMicros\":0\(job.auditedDetails)}",
             in: database)
+        let saved = try Int64.fetchOne(
+            database, sql: "SELECT saved_micros FROM job WHERE number = ?", arguments: [number])
         try audit(
-            .ended, at: job.created, details: "{\"charged\":\"no\",\"costMicros\":0,\"reused\":\"\(other)\"}",
+            .ended, at: job.created,
+            details: "{\"charged\":\"no\",\"costMicros\":0,\"reused\":\"\(other)\",\"savedMicros\":\(saved ?? 0)}",
             in: database)
     }
 }

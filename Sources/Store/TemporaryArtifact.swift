@@ -238,5 +238,5 @@ package final class TemporaryArtifact: Sendable {
 
 extension SHA256.Digest {
     /// 64 lower-case hexadecimal digits.
-    fileprivate var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+    var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 }
