@@ -79,11 +79,27 @@ import Wire
         #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="ok"}"#] == 1)
         #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="invalid_params"}"#] == 1)
         #expect((metrics["darkroom_cost_usd_total\(model)"] ?? 0) > 0.1)
+        #expect((metrics["darkroom_image_bytes_total\(model)"] ?? 0) > 1000)
+        let tokens = #"darkroom_tokens_total{model="gemini-3.1-flash-image",direction="output",modality="image"}"#
+        #expect((metrics[tokens] ?? 0) > 1000)
         for stage in ["parse", "ledger", "write", "job"] {
             #expect((metrics[#"darkroom_overhead_seconds_count{stage="\#(stage)"}"#] ?? 0) > 0, "\(stage)")
         }
         #expect(metrics["darkroom_ready"] == 1 && metrics[#"darkroom_key_state{project="default",state="ok"}"#] == 1)
         #expect(metrics["darkroom_clients_connected"] ?? 0 >= 2)
+    }
+
+    @Test func theCountersKnowWhatWasSavedAndWhatDiffered() throws {
+        let prompt = #"p {sim:{\"answer\":{\"claimedType\":\"image/png\"}}}"#
+        let params = #"{"prompt":"\#(prompt)","delivery":"none","reuse":"prefer"}"#
+        let first = try client.call(1, "image.generate", params).decode(JobResult.self)
+        let second = try client.call(2, "image.generate", params).decode(JobResult.self)
+        #expect(second.reused)
+        let metrics = try metrics()
+        let model = #"{model="gemini-3.1-flash-image"}"#
+        #expect(metrics["darkroom_cache_hits_total\(model)"] == 1)
+        #expect(metrics["darkroom_cost_saved_usd_total\(model)"] == first.cost?.usd)
+        #expect(metrics[#"darkroom_param_mismatch_total{model="gemini-3.1-flash-image",field="mime"}"#] == 1)
     }
 
     /// What a scraper would refuse: another format, a family twice, a sample before its family, a bucket that falls.

@@ -39,6 +39,21 @@ struct MetricFamily: Sendable, Hashable {
     static let images = MetricFamily(name: "darkroom_images", kind: .counter, help: "Images kept, by model.")
     static let cost = MetricFamily(
         name: "darkroom_cost_usd", kind: .counter, help: "What ended calls have cost, in US dollars, by model.")
+    static let saved = MetricFamily(
+        name: "darkroom_cost_saved_usd", kind: .counter,
+        help: "What reused results had cost, in US dollars, by model.")
+    static let imageBytes = MetricFamily(
+        name: "darkroom_image_bytes", kind: .counter, help: "Bytes of the images kept, by model.")
+    static let tokens = MetricFamily(
+        name: "darkroom_tokens", kind: .counter,
+        help: "Tokens as upstream counted them, by model, direction and modality.")
+    static let mismatches = MetricFamily(
+        name: "darkroom_param_mismatch", kind: .counter,
+        help: "Results that differ from what was asked, by model and field.")
+    static let cacheHits = MetricFamily(
+        name: "darkroom_cache_hits", kind: .counter, help: "Requests that an earlier result answered, by model.")
+    static let unpriced = MetricFamily(
+        name: "darkroom_unpriced_refusals", kind: .counter, help: "Requests refused because nobody told their price.")
     static let retries = MetricFamily(
         name: "darkroom_retries", kind: .counter, help: "Calls that went back to wait for another attempt, by model.")
     static let rateLimited = MetricFamily(
@@ -77,7 +92,9 @@ struct MetricFamily: Sendable, Hashable {
         help: "Connections that were refused or dropped, by reason.")
 
     static let all = [
-        build, ready, requests, requestDuration, queueWait, upstreamDuration, overhead, calls, images, cost, retries,
+        build, ready, requests, requestDuration, queueWait, upstreamDuration, overhead, calls, images, imageBytes,
+        tokens,
+        cost, saved, cacheHits, mismatches, unpriced, retries,
         rateLimited, denied, inFlight, queueDepth, unknown, keyState, spoolFree, clients, rejected,
         quotaLimit, quotaUsed, quotaRemaining, quotaReset, spendLimit, spendUsed,
     ]

@@ -47,6 +47,7 @@ final class Metrics: Sendable {
     func answered(_ method: String, _ outcome: String, in time: Duration) {
         state.withLock {
             $0.values.add(to: .requests, ["operation": method, "outcome": outcome])
+            if outcome == ErrorKind.unpriced.rawValue { $0.values.add(to: .unpriced) }
             $0.values.observe(time.inSeconds, in: .requestDuration, ["operation": method])
         }
     }
@@ -90,17 +91,47 @@ final class Metrics: Sendable {
         case .denied: values.add(to: .denied)
         case .requeued: values.add(to: .retries, ["model": model])
         case .cancelled: values.add(to: .calls, ["model": model, "outcome": "cancelled"])
-        case .ended where details["reused"] != nil: values.add(to: .calls, ["model": model, "outcome": "reused"])
+        case .ended where details["reused"] != nil:
+            values.add(to: .calls, ["model": model, "outcome": "reused"])
+            values.add(to: .cacheHits, ["model": model])
+            if let micros = number("savedMicros") { values.add(micros / 1_000_000, to: .saved, ["model": model]) }
         case .ended:
             values.add(to: .calls, ["model": model, "outcome": kind ?? "done"])
             if let images = number("images") { values.add(images, to: .images, ["model": model]) }
             if let micros = number("costMicros") { values.add(micros / 1_000_000, to: .cost, ["model": model]) }
+            if let bytes = number("bytes") { values.add(bytes, to: .imageBytes, ["model": model]) }
+            count(tokens: details["usage"], of: model, in: &values)
+            count(warnings: details["warnings"], of: model, in: &values)
             if let kind, limits.contains(ErrorKind(rawValue: kind)) {
                 values.add(to: .rateLimited, ["model": model, "scope": kind])
             }
         case .started, .stopped, .keyLoaded, .policyLoaded, .reloadRefused, .accepted, .sent, .cancelAsked, .resolved,
             .paused, .resumed, .gap, nil:
             break
+        }
+    }
+
+    private static func count(tokens usage: JSONValue?, of model: String, in values: inout MetricValues) {
+        guard case .object(let counts)? = usage else { return }
+        let kinds = [
+            ("promptTokens", "input", "any"), ("imageTokens", "output", "image"),
+            ("thoughtTokens", "output", "thought"),
+        ]
+        for (name, direction, modality) in kinds {
+            guard case .integer(let count)? = counts[name] else { continue }
+            values.add(
+                Double(count), to: .tokens, ["model": model, "direction": direction, "modality": modality])
+        }
+    }
+
+    private static func count(warnings: JSONValue?, of model: String, in values: inout MetricValues) {
+        guard case .array(let codes)? = warnings else { return }
+        let fields = [
+            "size_differs": "size", "ratio_differs": "ratio", "type_differs": "mime", "model_differs": "model",
+        ]
+        for code in codes {
+            guard case .string(let code) = code, let field = fields[code] else { continue }
+            values.add(to: .mismatches, ["model": model, "field": field])
         }
     }
 
