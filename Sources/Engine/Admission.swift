@@ -254,6 +254,8 @@ extension Engine {
             budgets: request.terms.budgets.map(\.account), inputs: request.material.inputs, continues: params.continues,
             reuseKey: Self.reuseKey(params, plan))
         row.prompt = PromptRecord(params.prompt, hasText: request.terms.logsPrompt)
+        row.overflow = request.overflow
+        row.concurrency = request.terms.concurrency
         return row
     }
 

@@ -45,7 +45,7 @@ extension Engine.State {
     }
 
     /// Counts what the run before has used and holds.
-    fileprivate mutating func restore(_ reckoning: Reckoning) {
+    fileprivate mutating func restore(_ reckoning: Reckoning, now: Int64) {
         guard !isReckoned else { return }
         isReckoned = true
         for spent in reckoning.spent {
@@ -65,6 +65,21 @@ extension Engine.State {
                     costMicros: $0.costMicros, isBulk: $0.isBulk, endedAt: $0.ended, requests: $0.requests)
             })
         for project in reckoning.paused { scheduler.pause(project: project) }
+        for limit in reckoning.limits where limit.until > now {
+            guard let kind = WindowKind(rawValue: limit.kind) else { continue }
+            scheduler.windows.restore(
+                LearntLimit(
+                    project: limit.project, model: limit.model, kind: kind, limit: limit.value, until: limit.until))
+        }
+        for gate in reckoning.gates where gate.until > now {
+            let key = GateKey(project: gate.project, model: gate.model)
+            scheduler.shut(
+                key,
+                Gate(
+                    until: gate.until, reason: gate.error.kind.rawValue, isProbed: true, patience: gate.patience,
+                    isOfCalendar: gate.isOfCalendar))
+            gateErrors[key] = gate.error
+        }
     }
 
     private static func accounts(_ project: String, _ rules: [String]) -> [Account] {
@@ -83,7 +98,7 @@ extension Engine {
         let reckoning = try await store.reckoning(
             spentSince: Timestamp(milliseconds: month), sentSince: Timestamp(milliseconds: now - 26 * 3_600_000),
             newest: Timestamp(milliseconds: now - 660_000))
-        state.withLock { $0.restore(reckoning) }
+        state.withLock { $0.restore(reckoning, now: now) }
     }
 
     /// The time, in milliseconds since 1970; when the wall clock was set since the last time, what is remembered by

@@ -15,6 +15,8 @@ extension Engine {
         /// The gate that was shut.
         let gate: GateKey?
         let mayRetry: Bool
+        /// What of it the next run has to know.
+        var kept: (gate: KeptGate?, limit: KeptLimit?) = (nil, nil)
     }
 
     /// Notes a refusal and shuts the gate for whom it concerns; nil for any other outcome.
@@ -55,7 +57,19 @@ extension Engine {
                 isWaitedFor = call.refusals + 1 < Self.attempts
             }
             return Postponement(
-                until: verdict.until, gate: verdict.key, mayRetry: isWaitedFor && verdict.until < job.deadline)
+                until: verdict.until, gate: verdict.key, mayRetry: isWaitedFor && verdict.until < job.deadline,
+                kept: (state.keptGate(verdict.key), verdict.learnt.map(KeptLimit.init)))
+        }
+    }
+
+    /// Writes down what a refusal said, so that the next run does not have to be told again.
+    private func keep(_ kept: (gate: KeptGate?, limit: KeptLimit?)) async {
+        guard kept.gate != nil || kept.limit != nil else { return }
+        do {
+            try await store.keep(kept.gate, kept.limit, at: clock.now())
+        } catch {
+            logger.warning(
+                "what upstream said of a limit could not be kept, going on", metadata: ["error": "\(error)"])
         }
     }
 
@@ -81,6 +95,8 @@ extension Engine {
 
     /// Takes a refused call back into the queue, or ends it.
     func refused(_ id: CallID, _ error: WireError, _ postponement: Postponement, upstream: Duration) async {
+        // First: a call that is back in the queue would be sent at the next start.
+        await keep(postponement.kept)
         if let origin = state.withLock({ $0.jobs[id.job]?.cancelAsked }) { return await endCancelled(id, by: origin) }
         let until = postponement.until
         guard postponement.mayRetry else {
@@ -175,6 +191,24 @@ extension Engine {
             hint: charged == .no ? "ask again with a longer deadline" : "the image is kept when it comes: job.wait",
             // Whoever asks again while the first may still come pays twice.
             retryable: charged == .no, charged: charged)
+    }
+}
+
+extension Engine.State {
+    /// A gate as it is kept for the next run.
+    fileprivate func keptGate(_ key: GateKey?) -> KeptGate? {
+        guard let key, let gate = scheduler.gate(key), let error = gateErrors[key] else { return nil }
+        return KeptGate(
+            project: key.project, model: key.model, until: gate.until, patience: gate.patience,
+            isOfCalendar: gate.isOfCalendar, error: error)
+    }
+}
+
+extension KeptLimit {
+    fileprivate init(_ learnt: LearntLimit) {
+        self.init(
+            project: learnt.project, model: learnt.model, kind: learnt.kind.rawValue, value: learnt.limit,
+            until: learnt.until)
     }
 }
 

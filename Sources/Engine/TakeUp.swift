@@ -24,7 +24,8 @@ extension Engine {
                     let ticket = Ticket(
                         job: CallID(job: row.id, call: number), principal: row.uid, project: row.project,
                         model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive,
-                        demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros))
+                        demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros),
+                        overflow: row.overflow.filter { generators[$0] != nil }, mostUnderWay: row.concurrency)
                     return LiveCall(ticket: ticket, state: call.state, attempt: call.attempts, queued: queued)
                 }
                 state.jobs[row.id] = LiveJob(

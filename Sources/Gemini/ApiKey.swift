@@ -3,6 +3,7 @@
 // The copy that lives as long as the daemon is wiped when it goes. What cannot be wiped are the strings that a request is
 // made of: Swift frees them as they are, here and in the HTTP client.
 
+import Crypto
 import Glibc
 import Synchronization
 
@@ -39,6 +40,12 @@ package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConve
 
     /// The one way out: the value of `x-goog-api-key`, or what follows `Bearer`.
     var headerValue: String { secret }
+
+    /// Sixteen bytes by which a key can be told from another, and from which it cannot be found.
+    package func digest(salt: [UInt8]) -> [UInt8] {
+        let code = kept.bytes.withLock { HMAC<SHA256>.authenticationCode(for: salt, using: SymmetricKey(data: $0)) }
+        return Array(code.prefix(16))
+    }
 
     /// That both are one key, without saying which.
     func isSame(as other: ApiKey) -> Bool { secret == other.secret }

@@ -50,10 +50,13 @@ package struct Verdict: Sendable, Equatable {
     package var key: GateKey?
     /// When the job may be tried again; `Gate.untilOpened`: when an admin has acted.
     package var until: Int64
+    /// The limit that the refusal named, to be kept for the next run.
+    package var learnt: LearntLimit?
 
-    package init(key: GateKey?, until: Int64) {
+    package init(key: GateKey?, until: Int64, learnt: LearntLimit? = nil) {
         self.key = key
         self.until = until
+        self.learnt = learnt
     }
 }
 
@@ -88,9 +91,19 @@ extension Scheduler {
     package mutating func refused(
         _ ticket: Ticket<Job>, _ refusal: Refusal, sentAt: Int64, now: Int64, jitter: Double
     ) -> Verdict {
-        if let id = refusal.quotaId, let value = refusal.quotaValue {
-            windows.learn(quotaId: id, limit: value, project: ticket.project, model: ticket.model, now: now)
+        let learnt = refusal.quotaId.flatMap { id in
+            refusal.quotaValue.flatMap { value in
+                windows.learn(quotaId: id, limit: value, project: ticket.project, model: ticket.model, now: now)
+            }
         }
+        var verdict = verdict(on: ticket, refusal, sentAt: sentAt, now: now, jitter: jitter)
+        verdict.learnt = learnt
+        return verdict
+    }
+
+    private mutating func verdict(
+        on ticket: Ticket<Job>, _ refusal: Refusal, sentAt: Int64, now: Int64, jitter: Double
+    ) -> Verdict {
         let model = GateKey(project: ticket.project, model: ticket.model)
         let project = GateKey(project: ticket.project, model: nil)
         func after(_ wait: Int64) -> Int64 { now + wait + Int64(Double(min(1000, max(10, wait / 10))) * jitter) }

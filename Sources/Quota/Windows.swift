@@ -29,6 +29,25 @@ package struct WindowObstacle: Sendable, Equatable {
     }
 }
 
+/// A limit that a 429 has named.
+package struct LearntLimit: Sendable, Equatable {
+    package var project: String
+    /// As requested.
+    package var model: String
+    package var kind: WindowKind
+    package var limit: Int64
+    /// How long it is believed, since tiers change; milliseconds since 1970.
+    package var until: Int64
+
+    package init(project: String, model: String, kind: WindowKind, limit: Int64, until: Int64) {
+        self.project = project
+        self.model = model
+        self.kind = kind
+        self.limit = limit
+        self.until = until
+    }
+}
+
 /// The windows of each project and requested model.
 package struct Windows: Sendable {
     struct Project: Sendable {
@@ -81,14 +100,25 @@ package struct Windows: Sendable {
         projects[name] = project
     }
 
-    /// Believes a limit that a 429 has named, for a day; false for a kind or a number that says nothing.
+    /// Believes a limit that a 429 has named, for a day; nil for a kind or a number that says nothing.
     @discardableResult
-    package mutating func learn(quotaId: String, limit: Int64, project: String, model: String, now: Int64) -> Bool {
-        guard let kind = WindowKind(quotaId: quotaId), limit > 0 else { return false }
-        var window = projects[project]?.models[model]?.windows[kind] ?? Window(kind, spread: spread)
-        window.learnt = (limit, now + Self.learntFor)
-        projects[project, default: Project()].models[model, default: Model()].windows[kind] = window
-        return true
+    package mutating func learn(
+        quotaId: String, limit: Int64, project: String, model: String, now: Int64
+    ) -> LearntLimit? {
+        guard let kind = WindowKind(quotaId: quotaId), limit > 0 else { return nil }
+        let learnt = LearntLimit(
+            project: project, model: model, kind: kind, limit: limit, until: now + Self.learntFor)
+        restore(learnt)
+        return learnt
+    }
+
+    /// Believes what was learnt before, in an earlier run for one.
+    package mutating func restore(_ learnt: LearntLimit) {
+        var window =
+            projects[learnt.project]?.models[learnt.model]?.windows[learnt.kind] ?? Window(learnt.kind, spread: spread)
+        window.learnt = (learnt.limit, learnt.until)
+        projects[learnt.project, default: Project()].models[learnt.model, default: Model()].windows[learnt.kind] =
+            window
     }
 
     /// What holds a request back: the window that opens last.

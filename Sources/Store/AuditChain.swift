@@ -12,6 +12,8 @@ import GRDB
 /// What the chain can tell.
 package enum AuditEvent: String, Sendable, CaseIterable {
     case started, stopped, keyLoaded = "key_loaded"
+    /// A key was loaded that is another than the project's last one.
+    case keyChanged = "key_changed"
     case policyLoaded = "policy_loaded"
     case reloadRefused = "reload_refused"
     case accepted, denied, sent, requeued, ended, cancelled

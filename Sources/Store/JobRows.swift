@@ -43,6 +43,10 @@ package struct NewJob: Sendable {
     package var inputTokens: Int64
     /// The accounts of policy rules that its money concerns besides its project's.
     package var budgets: [String]
+    /// Projects beside `project` that may serve it, the first that has room.
+    package var overflow: [String] = []
+    /// Most calls of its principal that may be under way at once, where a rule says so.
+    package var concurrency: Int?
     package var inputs: [KeptInput]
     /// The job whose conversation it goes on with.
     package var continues: JobID?
@@ -115,6 +119,9 @@ package struct OpenJob: Sendable, Equatable {
     /// The most that one call can cost and can have of input tokens.
     package var holdMicros: Int64
     package var inputTokens: Int64
+    /// See `NewJob`.
+    package var overflow: [String]
+    package var concurrency: Int?
     /// All of its calls, by number; those that have ended as well.
     package var calls: [Call]
 }

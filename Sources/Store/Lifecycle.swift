@@ -84,19 +84,22 @@ extension Store {
         let created = job.created.milliseconds
         let warnings = job.warnings.isEmpty ? nil : String(decoding: WireJSON.encode(job.warnings), as: UTF8.self)
         let budgets = job.budgets.isEmpty ? nil : String(decoding: WireJSON.encode(job.budgets), as: UTF8.self)
+        let overflow = job.overflow.isEmpty ? nil : String(decoding: WireJSON.encode(job.overflow), as: UTF8.self)
         try database.cachedStatement(
             sql: """
                 INSERT INTO job (id, uid, gid, pid, unit, socket, state, priority, label, project, route, model_asked,
                   model_sent, request, request_hash, idempotency_key, requested_ratio, requested_size, created_ms,
-                  deadline_ms, started_ms, attempts, warnings, continues, reuse_hash, ended_ms, input_tokens, budgets)
-                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                  deadline_ms, started_ms, attempts, warnings, continues, reuse_hash, ended_ms, input_tokens, budgets,
+                  overflow, concurrency)
+                VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                 """
         ).execute(arguments: [
             job.id.rawValue, job.origin.uid, job.origin.gid, job.origin.pid, job.origin.unit, job.origin.socket,
             state.rawValue, job.priority.rawValue, job.label, job.project, job.route, job.model.asked, job.model.sent,
             String(decoding: job.request, as: UTF8.self), hash, job.idempotencyKey, job.requested.aspectRatio,
             job.requested.imageSize, created, job.deadline.milliseconds, started > 0 ? created : nil, started, warnings,
-            job.continues?.rawValue, reuseHash, ended?.milliseconds, job.inputTokens, budgets,
+            job.continues?.rawValue, reuseHash, ended?.milliseconds, job.inputTokens, budgets, overflow,
+            job.concurrency,
         ])
         let number = database.lastInsertedRowID
         for (position, input) in job.inputs.enumerated() {

@@ -17,7 +17,7 @@ extension Store {
                 database,
                 sql: """
                     SELECT job.id, uid, priority, job.project, model_sent, created_ms, deadline_ms, call.state,
-                      call.attempts, input_tokens,
+                      call.attempts, input_tokens, overflow, concurrency,
                       (SELECT held_micros FROM hold WHERE hold.job = job.number AND hold.call = call.number)
                     FROM job INDEXED BY job_open JOIN call ON call.job = job.number
                     WHERE job.ended_ms IS NULL ORDER BY job.id, call.number
@@ -33,8 +33,9 @@ extension Store {
                         OpenJob(
                             id: id, uid: row[1], priority: try row.token(Priority.self, 2), project: row[3],
                             modelSent: row[4], created: Timestamp(milliseconds: row[5]),
-                            deadline: Timestamp(milliseconds: row[6]), holdMicros: row[10] ?? 0,
-                            inputTokens: row[9], calls: [call]))
+                            deadline: Timestamp(milliseconds: row[6]), holdMicros: row[12] ?? 0,
+                            inputTokens: row[9], overflow: try row.json([String].self, 10) ?? [],
+                            concurrency: row[11], calls: [call]))
                 }
             }
             return jobs.filter { $0.calls.contains { $0.state == .queued || $0.state == .waiting } }

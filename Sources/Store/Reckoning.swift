@@ -46,6 +46,10 @@ package struct Reckoning: Sendable {
     package var sent: [Sent]
     /// Paused projects.
     package var paused: Set<String>
+    /// Some may have opened since.
+    package var gates: [KeptGate]
+    /// Some may no longer be believed.
+    package var limits: [KeptLimit]
 }
 
 extension Store {
@@ -64,7 +68,8 @@ extension Store {
             Reckoning(
                 spent: try Self.spent(since: spentSince, in: database), holds: try Self.holds(in: database),
                 sent: try Self.sent(since: sentSince, newest: newest, in: database),
-                paused: Set(try String.fetchAll(database, sql: "SELECT project FROM paused")))
+                paused: Set(try String.fetchAll(database, sql: "SELECT project FROM paused")),
+                gates: try Self.gates(in: database), limits: try Self.limits(in: database))
         }
     }
 
@@ -120,7 +125,7 @@ extension Store {
         }
     }
 
-    /// Notes that a project is paused, or that it is no longer.
+    /// Notes that a project is paused, or that it is no longer; to resume it opens the gates that an admin has to open.
     package func setPaused(
         _ isPaused: Bool, project: String, at time: Timestamp, by actor: Origin
     ) async throws(StoreError) {
@@ -130,6 +135,10 @@ extension Store {
                 ? "INSERT OR IGNORE INTO paused (project, since_ms) VALUES (?1, ?2)"
                 : "DELETE FROM paused WHERE project = ?1 AND ?2 > 0"
             try database.cachedStatement(sql: change).execute(arguments: [project, time.milliseconds])
+            if !isPaused {
+                try database.cachedStatement(sql: "DELETE FROM gate WHERE project = ? AND until_ms = ?")
+                    .execute(arguments: [project, Int64.max])
+            }
             try AuditChain.append(
                 AuditEntry(isPaused ? .paused : .resumed, at: time.milliseconds, origin: actor, project: project),
                 to: database)

@@ -9,6 +9,7 @@ enum Schema {
         migrator.registerMigration("2") { database in try database.execute(sql: second) }
         migrator.registerMigration("3") { database in try database.execute(sql: third) }
         migrator.registerMigration("4") { database in try database.execute(sql: fourth) }
+        migrator.registerMigration("5") { database in try database.execute(sql: fifth) }
         return migrator
     }
 
@@ -148,6 +149,48 @@ enum Schema {
         CREATE TABLE paused (
           project TEXT NOT NULL PRIMARY KEY,
           since_ms INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """
+
+    // What upstream has said that outlasts a run: shut gates (`model` is empty for a whole project), limits, files that
+    // lie at Google. All of it is said of one Google project, so it goes when another key is found; `key` tells by a
+    // salted digest. `overflow` and `concurrency` are what a rule said of a job that waits.
+    private static let fifth = """
+        ALTER TABLE job ADD COLUMN overflow TEXT;
+        ALTER TABLE job ADD COLUMN concurrency INTEGER;
+
+        CREATE TABLE gate (
+          project TEXT NOT NULL,
+          model TEXT NOT NULL,
+          until_ms INTEGER NOT NULL,
+          patience_ms INTEGER,
+          is_of_calendar INTEGER NOT NULL,
+          error TEXT NOT NULL,
+          PRIMARY KEY (project, model)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE learnt (
+          project TEXT NOT NULL,
+          model TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          value INTEGER NOT NULL,
+          until_ms INTEGER NOT NULL,
+          PRIMARY KEY (project, model, kind)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE upload (
+          project TEXT NOT NULL,
+          sha256 TEXT NOT NULL,
+          name TEXT NOT NULL,
+          uri TEXT NOT NULL,
+          expires_ms INTEGER NOT NULL,
+          PRIMARY KEY (project, sha256)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE key (
+          project TEXT NOT NULL PRIMARY KEY,
+          salt BLOB NOT NULL,
+          digest BLOB NOT NULL
         ) WITHOUT ROWID;
         """
 }

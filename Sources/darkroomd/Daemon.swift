@@ -39,7 +39,9 @@ struct Daemon: Sendable {
         for project in configuration.projects {
             let access: ProjectAccess
             do throws(StartFailure) {
-                access = try ProjectAccess(project, credentials: credentials)
+                access = try ProjectAccess(
+                    project, credentials: credentials,
+                    uploads: KeptUploads(store: store, project: project.name, logger: logger))
             } catch {
                 // A client that is let go without its shutdown is a trap of AsyncHTTPClient's.
                 for made in listings { await made.route.shutdown() }
@@ -52,7 +54,8 @@ struct Daemon: Sendable {
                 quota: quota)
             projects.append(
                 Methods.Project(
-                    configuration: project, route: access.route, key: access.watch, models: models, quota: quota))
+                    configuration: project, route: access.route, key: access.watch, keyDigest: access.keyDigest,
+                    models: models, quota: quota))
             if let route = access.route {
                 listings.append(
                     ModelListing(
@@ -114,11 +117,7 @@ struct Daemon: Sendable {
     private func keepRecord(_ watchdog: Watchdog?) async throws {
         try await record(.started, details: ["version": Release.version])
         try await record(.policyLoaded, details: ["hash": methods.live.configuration.hash])
-        for project in methods.projects where project.key.current != .missing {
-            try await record(
-                .keyLoaded, project: project.configuration.name,
-                details: ["credential": project.configuration.credential])
-        }
+        for project in methods.projects { try await recordKey(of: project) }
         await serveUntilStopped(watchdog)
         try await record(.stopped)
     }
@@ -132,6 +131,24 @@ struct Daemon: Sendable {
             details: details.map { String(decoding: WireJSON.encode($0), as: UTF8.self) })
         do throws(StoreError) {
             try await methods.store.record(entry)
+        } catch {
+            throw StartFailure(status: StartFailure.ioError, message: "the audit ledger cannot be written: \(error)")
+        }
+    }
+
+    /// Notes which key a project works with, and whether it is another than the last time.
+    private func recordKey(of project: Methods.Project) async throws(StartFailure) {
+        guard let digest = project.keyDigest else { return }
+        let details = WireJSON.encode(["credential": project.configuration.credential])
+        do throws(StoreError) {
+            let isOther = try await methods.store.noteKey(
+                of: project.configuration.name, digest: digest, at: Startup.now(),
+                details: String(decoding: details, as: UTF8.self))
+            if isOther {
+                logger.notice(
+                    "a project has another key than the last time",
+                    metadata: ["project": "\(project.configuration.name)"])
+            }
         } catch {
             throw StartFailure(status: StartFailure.ioError, message: "the audit ledger cannot be written: \(error)")
         }

@@ -10,19 +10,28 @@ struct ProjectAccess: Sendable {
     /// Absent as long as there is no key that can be used.
     let route: (any Route)?
     let watch: KeyWatch
+    /// By which the credential can be told from another; absent without one.
+    let keyDigest: (@Sendable (_ salt: [UInt8]) -> [UInt8])?
 
     /// Reads the credential, NAME, else NAME.plain, as the units load it, and makes the route.
     ///
+    /// - Parameters:
+    ///   - project: Whose.
+    ///   - directory: Where credentials are.
+    ///   - uploads: What remembers, longer than a run, which files of this project lie at Google.
     /// - Throws: When the route cannot be made whatever the key.
-    init(_ project: ProjectConfiguration, credentials directory: String?) throws(StartFailure) {
+    init(
+        _ project: ProjectConfiguration, credentials directory: String?, uploads: any UploadKeeping
+    ) throws(StartFailure) {
         let credential = Credential(project, directory: directory)
+        keyDigest = credential.digest
         switch credential {
         case .none(let fault):
             route = nil
             watch = KeyWatch(credential: project.credential, fault: fault)
         case .key, .serviceAccount, .metadataServer:
             do throws(RouteConfigurationError) {
-                route = try Self.route(project, credential)
+                route = try Self.route(project, credential, uploads)
             } catch {
                 throw StartFailure(
                     status: StartFailure.badConfiguration, message: "project \(project.name): \(error.description)")
@@ -32,7 +41,7 @@ struct ProjectAccess: Sendable {
     }
 
     private static func route(
-        _ project: ProjectConfiguration, _ credential: Credential
+        _ project: ProjectConfiguration, _ credential: Credential, _ uploads: any UploadKeeping
     ) throws(RouteConfigurationError) -> (any Route)? {
         var transport = UpstreamClient.Settings()
         transport.extraCertificatesFile = project.caFile
@@ -42,6 +51,7 @@ struct ProjectAccess: Sendable {
         switch (project.route, credential) {
         case (.native, .key(let key)):
             var settings = NativeRoute.Settings(baseURL: project.baseURL, key: key)
+            settings.uploads = UploadMemory(keeper: uploads)
             settings.transport = transport
             return try NativeRoute(settings)
         case (.openai, .key(let key)):
@@ -79,6 +89,16 @@ private enum Credential {
     /// No file at all.
     case metadataServer(MetadataServer)
     case none(KeyWatch.Fault)
+
+    var digest: (@Sendable (_ salt: [UInt8]) -> [UInt8])? {
+        switch self {
+        case .key(let key): { key.digest(salt: $0) }
+        case .serviceAccount(let account): { account.digest(salt: $0) }
+        // The machine is the account; there is nothing to tell apart.
+        case .metadataServer: { _ in [] }
+        case .none: nil
+        }
+    }
 
     init(_ project: ProjectConfiguration, directory: String?) {
         if let vertex = project.vertex, vertex.credentialKind == .metadataServer {

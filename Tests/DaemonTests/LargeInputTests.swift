@@ -29,9 +29,11 @@ import Wire
         return unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
     }
 
-    private func edit(_ prompt: String, _ descriptors: [Int32]) throws -> JobResult {
+    private func edit(
+        _ prompt: String, _ descriptors: [Int32], of daemon: RunningDaemon? = nil
+    ) throws -> JobResult {
         let inputs = descriptors.indices.map { #"{"fd":\#($0)}"# }.joined(separator: ",")
-        return try RawSocket(daemon.socket).call(
+        return try RawSocket((daemon ?? self.daemon).socket).call(
             1, "image.generate", #"{"prompt":"\#(prompt)","delivery":"none","inputs":[\#(inputs)]}"#,
             descriptors: descriptors
         ).decode(JobResult.self)
@@ -82,5 +84,11 @@ import Wire
         #expect(try edit("once more", descriptors).state == .done)
         #expect(try parts("fileData", "once more") == uploaded)
         #expect(try uploads() == count, "the addresses are remembered by sha256")
+        _ = daemon.stop()
+        let next = try RunningDaemon(
+            configuration: RunningDaemon.configuration(simulator), directory: daemon.directory)
+        #expect(try edit("after a restart", descriptors, of: next).state == .done)
+        #expect(try parts("fileData", "after a restart") == uploaded)
+        #expect(try uploads() == count, "also over a restart")
     }
 }

@@ -171,6 +171,49 @@ struct LimitTests {
         }
     }
 
+    @Test func whatUpstreamSaidOfALimitHoldsInTheNextRun() async throws {
+        let fixture = EngineFixture()
+        try await fixture.run { bench in
+            let day = WireError(.quotaDay, "the daily quota is used up", retryable: true, charged: .no)
+            let first = try await bench.engine.generate(params(), from: alice)
+            await bench.fake.next().end(
+                .refused(
+                    day, retryAfter: nil, scope: .model, limit: NamedLimit(id: "GenerateRequestsPerDayX", value: 250)))
+            _ = try await bench.engine.wait(for: first, from: alice)
+        }
+        try await fixture.run { bench in
+            let error = await #expect(throws: WireError.self) {
+                try await bench.engine.generate(params(), from: alice)
+            }
+            #expect(error?.kind == .quotaDay && error?.message == "the daily quota is used up")
+            #expect(error?.resetsAt != nil && error?.job == nil && bench.fake.callCount == 0)
+            let windows = try await bench.engine.quota(of: nil, terms: Terms()).projects.first?.models.first?.windows
+            #expect(windows?.map(\.limit) == [250] && windows?.map(\.source) == [.learnt])
+        }
+    }
+
+    @Test func aStoppedProjectIsStoppedInTheNextRunUntilAnAdminResumesIt() async throws {
+        let fixture = EngineFixture()
+        try await fixture.run { bench in
+            let first = try await bench.engine.generate(params(), from: alice)
+            await bench.fake.next().end(
+                .refused(WireError(.noQuota, "there is none", charged: .no), retryAfter: nil, scope: .model))
+            _ = try await bench.engine.wait(for: first, from: alice)
+        }
+        try await fixture.run { bench in
+            let error = await #expect(throws: WireError.self) {
+                try await bench.engine.generate(params(), from: alice)
+            }
+            #expect(error?.kind == .noQuota && bench.fake.callCount == 0)
+            _ = try await bench.engine.setPaused(false, project: "default", by: admin)
+        }
+        try await fixture.run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            try await bench.fake.next().answer()
+            #expect(try await bench.engine.wait(for: id, from: alice).state == .done)
+        }
+    }
+
     @Test func aDepletedCreditStopsTheProjectUntilAnAdminResumesIt() async throws {
         try await EngineFixture().run { bench in
             let first = try await bench.engine.generate(params(), from: alice)

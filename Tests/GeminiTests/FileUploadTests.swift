@@ -55,11 +55,11 @@ struct FileUploadTests {
         _ = try await generated(request, native)
         _ = try await generated(request, native)
         #expect(upstream.requests.filter { $0.uri == "/upload/v1beta/files" }.count == 1)
-        #expect(memory.remembered.mapValues(\.uri) == ["over the limit": "https://files/f1"])
+        #expect(memory.file(sha256: "over the limit")?.uri == "https://files/f1")
         deleted.withLock { $0 = true }
         #expect(try await generated(request, native).images.count == 1)
         #expect(upstream.requests.filter { $0.uri == "/upload/v1beta/files" }.count == 2)
-        #expect(memory.remembered.mapValues(\.uri) == ["over the limit": "https://files/f2"])
+        #expect(memory.file(sha256: "over the limit")?.uri == "https://files/f2")
         try await upstream.stop()
     }
 

@@ -7,16 +7,16 @@ import Testing
 @testable import Gemini
 
 struct UploadMemoryTests {
-    @Test func aFileIsForgottenAnHourBeforeItEnds() {
+    @Test func aFileIsForgottenAnHourBeforeItEnds() async {
         let clock = Mutex(Date(timeIntervalSince1970: 1_000_000))
         let memory = UploadMemory { clock.withLock { $0 } }
         let end = memory.end(told: "1970-01-14T00:00:00.123456Z")
         #expect(end == Date(timeIntervalSince1970: 1_123_200))
         let file = UploadedFile(name: "files/a", uri: "u", expiresAt: end)
-        memory.remember(file, sha256: "s")
-        #expect(memory.file(sha256: "s") == file && memory.remembered == ["s": file])
+        await memory.remember(file, sha256: "s")
+        #expect(memory.file(sha256: "s") == file)
         clock.withLock { $0 = end.addingTimeInterval(-3_600) }
-        #expect(memory.file(sha256: "s") == nil && memory.remembered == [:])
+        #expect(memory.file(sha256: "s") == nil)
     }
 
     @Test(arguments: [nil, "tomorrow"])
@@ -25,20 +25,40 @@ struct UploadMemoryTests {
         #expect(UploadMemory(now: { now }).end(told: told) == now.addingTimeInterval(172_800))
     }
 
-    @Test func whatWasKeptAcrossARestartIsUsed() {
+    @Test func whatWasKeptAcrossARestartIsUsedUntilItIsForgotten() async {
         let now = Date(timeIntervalSince1970: 1_000_000)
         let file = UploadedFile(name: "files/a", uri: "u", expiresAt: now.addingTimeInterval(7_200))
-        #expect(UploadMemory(["s": file], now: { now }).file(sha256: "s") == file)
+        let keeper = KeptInMemory()
+        await UploadMemory(keeper: keeper, now: { now }).remember(file, sha256: "s")
+        let next = UploadMemory(keeper: keeper, now: { now })
+        await next.load()
+        #expect(next.file(sha256: "s") == file)
+        await next.forget([file])
+        #expect(next.file(sha256: "s") == nil)
+        #expect(await keeper.all() == [:])
     }
 
-    @Test func thoseThatEndFirstMakeRoom() {
+    @Test func thoseThatEndFirstMakeRoom() async {
         let now = Date(timeIntervalSince1970: 1_000_000)
         let memory = UploadMemory(now: { now })
         for number in 0...UploadMemory.fileCount {
             let end = now.addingTimeInterval(Double(10_000 + number))
-            memory.remember(UploadedFile(name: "files/\(number)", uri: "u", expiresAt: end), sha256: "\(number)")
+            await memory.remember(UploadedFile(name: "files/\(number)", uri: "u", expiresAt: end), sha256: "\(number)")
         }
-        #expect(memory.remembered.count == UploadMemory.fileCount)
+        #expect((0...UploadMemory.fileCount).count { memory.file(sha256: "\($0)") != nil } == UploadMemory.fileCount)
         #expect(memory.file(sha256: "0") == nil && memory.file(sha256: "1") != nil)
+    }
+}
+
+/// What the store is in the daemon.
+private final class KeptInMemory: UploadKeeping {
+    private let files = Mutex<[String: UploadedFile]>([:])
+
+    func all() async -> [String: UploadedFile] { files.withLock { $0 } }
+
+    func keep(_ file: UploadedFile, sha256: String) async { files.withLock { $0[sha256] = file } }
+
+    func forget(names: [String]) async {
+        files.withLock { files in files = files.filter { !names.contains($0.value.name) } }
     }
 }

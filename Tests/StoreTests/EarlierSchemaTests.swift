@@ -40,6 +40,17 @@ struct EarlierSchemaTests {
         ALTER TABLE usage_of_ended RENAME TO usage;
         CREATE INDEX usage_at ON usage(at_ms);
         """,
+        """
+        ALTER TABLE job ADD COLUMN input_tokens INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN budgets TEXT;
+        ALTER TABLE usage ADD COLUMN budgets TEXT;
+        ALTER TABLE call ADD COLUMN project TEXT;
+        CREATE INDEX call_sent ON call(sent_ms) WHERE sent_ms IS NOT NULL;
+        CREATE TABLE paused (
+          project TEXT NOT NULL PRIMARY KEY,
+          since_ms INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """,
     ]
 
     /// What was there: a job that is done, one that waits, one that was under way, one whose outcome is open.
@@ -80,7 +91,7 @@ struct EarlierSchemaTests {
         return state
     }
 
-    @Test(arguments: 1...3) func everyJobOfAnEarlierSchemaIsWhatItWas(number: Int) async throws {
+    @Test(arguments: 1...4) func everyJobOfAnEarlierSchemaIsWhatItWas(number: Int) async throws {
         let state = try state(ofSchema: number)
         let store = try state.open(at: 5000)
         let done = try #require(try await store.job(JobID(rawValue: "a"))).result

@@ -59,6 +59,7 @@ actor FileUploads {
         let isOver = candidates.values.filter { $0.input.source.byteCount > limits.inputBytes ?? .max }
         guard excess > 0 || !isOver.isEmpty else { return Prepared(body: inline, files: []) }
 
+        await memory.load()
         var uploaded: [String: UploadedFile] = [:]
         for candidate in order(candidates.values) {
             guard excess > 0 || candidate.input.source.byteCount > limits.inputBytes ?? .max else { continue }
@@ -70,7 +71,7 @@ actor FileUploads {
         return Prepared(body: body, files: Array(uploaded.values))
     }
 
-    func forget(_ files: [UploadedFile]) { memory.forget(files) }
+    func forget(_ files: [UploadedFile]) async { await memory.forget(files) }
 
     private struct Candidate {
         /// More than a `fileData` has.
@@ -111,7 +112,7 @@ actor FileUploads {
         let remote = try await FileUpload(image: input, access: access, until: until).run()
         let file = UploadedFile(
             name: remote.name, uri: remote.uri ?? "", expiresAt: memory.end(told: remote.expirationTime))
-        memory.remember(file, sha256: input.sha256)
+        await memory.remember(file, sha256: input.sha256)
         return file
     }
 }

@@ -29,6 +29,12 @@ package struct ServiceAccount: Sendable, CustomStringConvertible, CustomDebugStr
         }
     }
 
+    /// Sixteen bytes by which an account's key can be told from another.
+    package func digest(salt: [UInt8]) -> [UInt8] {
+        let whole = salt + Array(email.utf8) + [0] + Array(key.publicKey.derRepresentation)
+        return Array(SHA256.hash(data: whole).prefix(16))
+    }
+
     static let scope = "https://www.googleapis.com/auth/cloud-platform"
     /// Google takes an hour at most.
     static let lifetimeSeconds = 3_600

@@ -24,6 +24,7 @@ struct AuditMessage: Sendable, Equatable {
         .started: AuditMessage("64655a212aae46479c25d600b2968e64", 5, "the daemon started"),
         .stopped: AuditMessage("12fc417c03a64eaca37f4b25da4133a3", 5, "the daemon stopped"),
         .keyLoaded: AuditMessage("c6af7d36b924412f922d76d3bb66bee7", 5, "a key was loaded"),
+        .keyChanged: AuditMessage("9b2d6cb22411491d9819f1243498e3f2", 5, "another key was loaded than the last time"),
         .policyLoaded: AuditMessage("5162b48368b24229b6bea30d4523fe20", 5, "a configuration was taken into use"),
         .reloadRefused: AuditMessage("afeaeaeb9d8f4b2cb513cebb05a68e71", 3, "a configuration was refused"),
         .accepted: AuditMessage("65ce415397fe4ab393f8b8650ac7a6f2", 6, "a job was accepted"),

@@ -105,8 +105,8 @@ final class Metrics: Sendable {
             if let kind, limits.contains(ErrorKind(rawValue: kind)) {
                 values.add(to: .rateLimited, ["model": model, "scope": kind])
             }
-        case .started, .stopped, .keyLoaded, .policyLoaded, .reloadRefused, .accepted, .sent, .cancelAsked, .resolved,
-            .paused, .resumed, .gap, nil:
+        case .started, .stopped, .keyLoaded, .keyChanged, .policyLoaded, .reloadRefused, .accepted, .sent, .cancelAsked,
+            .resolved, .paused, .resumed, .gap, nil:
             break
         }
     }

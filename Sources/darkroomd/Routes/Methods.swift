@@ -23,6 +23,8 @@ struct Methods: Sendable {
         /// Absent as long as there is no key.
         let route: (any Route)?
         let key: KeyWatch
+        /// See `ProjectAccess`.
+        let keyDigest: (@Sendable (_ salt: [UInt8]) -> [UInt8])?
         let models: ModelWatch
         let quota: QuotaWatch
     }
