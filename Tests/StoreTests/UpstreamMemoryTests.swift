@@ -18,7 +18,9 @@ struct UpstreamMemoryTests {
     }
 
     @Test func aGateThatIsShutForLongerStaysSoAndAnOpenedOneGoes() async throws {
-        let store = try StateFixture().open()
+        let state = try StateFixture()
+        let store = try state.open()
+        defer { withExtendedLifetime(state) {} }
         try await store.keep(gate(until: 5000), limit, at: time(1000))
         try await store.keep(gate(until: 4000, "sooner"), nil, at: time(1000))
         #expect(try await reckoning(store).gates == [gate(until: 5000)])
@@ -29,7 +31,9 @@ struct UpstreamMemoryTests {
     }
 
     @Test func toResumeOpensWhatAnAdminHasToOpenAndNothingElse() async throws {
-        let store = try StateFixture().open()
+        let state = try StateFixture()
+        let store = try state.open()
+        defer { withExtendedLifetime(state) {} }
         try await store.keep(gate(until: .max), nil, at: time(1000))
         try await store.keep(gate(until: 5000, model: nil), nil, at: time(1000))
         try await store.setPaused(false, project: "p", at: time(2000), by: alice)
@@ -37,7 +41,9 @@ struct UpstreamMemoryTests {
     }
 
     @Test func anotherKeyIsOnRecordAndForgetsWhatWasSaidOfTheLastOnesProject() async throws {
-        let store = try StateFixture().open()
+        let state = try StateFixture()
+        let store = try state.open()
+        defer { withExtendedLifetime(state) {} }
         let upload = KeptUpload(sha256: "ab", name: "files/a", uri: "u", expires: time(9000))
         func note(_ key: UInt8, of project: String = "p") async throws -> Bool {
             try await store.noteKey(of: project, digest: { salt in [key] + salt }, at: time(1000), details: nil)
@@ -60,7 +66,9 @@ struct UpstreamMemoryTests {
     }
 
     @Test func anUploadIsForgottenByItsNameOrWhenItHasEnded() async throws {
-        let store = try StateFixture().open()
+        let state = try StateFixture()
+        let store = try state.open()
+        defer { withExtendedLifetime(state) {} }
         for (number, end) in [2000, 9000, 9000].enumerated() {
             let upload = KeptUpload(
                 sha256: "\(number)", name: "files/\(number)", uri: "u", expires: time(Int64(end)))
