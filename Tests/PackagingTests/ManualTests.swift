@@ -183,4 +183,30 @@ private struct Help: Decodable {
         let outcome = try Tool(shell).run(check + [script])
         #expect(outcome == ChildProcess.Output(status: 0, standardOutput: "", standardError: ""))
     }
+
+    /// Asked as the shell asks when somebody presses Tab.
+    @Test(arguments: [
+        ("darkroom gen", ["generate"]), ("darkroom admin pa", ["pause"]), ("darkroom generate --dea", ["--deadline"]),
+        ("darkroom generate --size 1", ["1K"]), ("darkroom generate --thinking m", ["medium", "minimal"]),
+    ])
+    func theShellsCompleteWhatWasBegun(line: String, words: [String]) throws {
+        let directory = try TemporaryDirectory()
+        func script(_ shell: String) throws -> String {
+            let made = try ChildProcess.run(
+                BuiltProduct.path(of: "darkroom"), ["--generate-completion-script", shell])
+            return try directory.write("darkroom.\(shell)", made.standardOutput)
+        }
+        let bash = """
+            source \(try script("bash"))
+            read -ra COMP_WORDS <<<"$1"
+            COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMP_LINE=$1 COMP_POINT=${#1}
+            _darkroom darkroom "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            printf '%s\\n' "${COMPREPLY[@]}"
+            """
+        let asked = try Tool("bash").run(["-c", bash, "bash", line])
+        #expect(asked.standardOutput.split(separator: "\n").map(String.init).sorted() == words, "\(asked)")
+        let fish = try Tool("fish").run(["-N", "-c", "source \(script("fish")); complete -C '\(line)'"])
+        let offered = fish.standardOutput.split(separator: "\n").compactMap { $0.split(separator: "\t").first }
+        #expect(offered.map(String.init).sorted() == words, "\(fish)")
+    }
 }

@@ -5,13 +5,19 @@ import ArgumentParser
 import Wire
 
 struct ImageOptions: ParsableArguments {
-    @Option(name: .shortAndLong, help: "A model's id or alias; darkroom models lists them.")
+    @Option(
+        name: .shortAndLong, help: "A model's id or alias; darkroom models lists them.",
+        completion: .list(["flash", "pro", "lite", "nano"]))
     var model: String?
 
-    @Option(name: .shortAndLong, help: "The aspect ratio, as 16:9.")
+    @Option(
+        name: .shortAndLong, help: "The aspect ratio, as 16:9.",
+        completion: .list([
+            "1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9", "1:4", "4:1", "1:8", "8:1",
+        ]))
     var aspect: String?
 
-    @Option(name: .shortAndLong, help: "The size: 512, 1K, 2K or 4K.")
+    @Option(name: .shortAndLong, help: "The size: 512, 1K, 2K or 4K.", completion: .list(["512", "1K", "2K", "4K"]))
     var size: String?
 
     @Option(name: .shortAndLong, parsing: .unconditional, help: "How many images, up to \(Limits.count).")
@@ -24,11 +30,14 @@ struct ImageOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "How far it may stray, from 0 to 2.")
     var temperature: Double?
 
-    @Option(help: "How long it thinks: minimal, low, medium or high.", transform: { try Token.read($0) })
+    @Option(
+        help: "How long it thinks: minimal, low, medium or high.",
+        completion: .list(["minimal", "low", "medium", "high"]), transform: { try Token.read($0) })
     var thinking: ThinkingLevel?
 
     @Option(
         help: ArgumentHelp("What it may look up: web, image, or both with a comma.", valueName: "source"),
+        completion: .list(["web", "image", "web,image"]),
         transform: { try Token.list($0) })
     var ground: [[Grounding]] = []
 
@@ -43,14 +52,18 @@ struct ImageOptions: ParsableArguments {
     var system: String?
 
     @Option(
-        help: "The people it may show: all, adult or none.",
+        help: "The people it may show: all, adult or none.", completion: .list(["all", "adult", "none"]),
         transform: { try Token.person($0) })
     var person: PersonGeneration?
 
-    @Option(help: "png or jpeg, where the route can choose.", transform: { try Token.outputType($0) })
+    @Option(
+        help: "png or jpeg, where the route can choose.", completion: .list(["png", "jpeg"]),
+        transform: { try Token.outputType($0) })
     var type: OutputType?
 
-    @Option(help: "native, openai or vertex.", transform: { try Token.read($0) })
+    @Option(
+        help: "native, openai or vertex.", completion: .list(["native", "openai", "vertex"]),
+        transform: { try Token.read($0) })
     var route: RouteName?
 
     @Option(help: "The project whose key and quota it goes on.")

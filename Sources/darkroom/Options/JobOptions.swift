@@ -42,7 +42,8 @@ struct JobOptions: ParsableArguments {
     )
     var deadline: Double?
 
-    @Option(help: "interactive or bulk.", transform: { try Token.read($0) })
+    @Option(
+        help: "interactive or bulk.", completion: .list(["interactive", "bulk"]), transform: { try Token.read($0) })
     var priority: Priority?
 
     @Option(help: "Your own name for the job.")
@@ -54,7 +55,7 @@ struct JobOptions: ParsableArguments {
 
     @Option(
         help: "prefer an image that the same request has made before, or take only such a one.",
-        transform: { try Token.read($0) })
+        completion: .list(["prefer", "only", "never"]), transform: { try Token.read($0) })
     var reuse: Reuse?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("Refuse what may cost more.", valueName: "usd"))
