@@ -23,14 +23,14 @@ extension Engine {
         _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
     ) async throws(WireError) -> JobID {
         let arrived = clock.elapsed()
-        let params = homed(params, terms)
+        let (params, terms) = homed(params, terms)
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
         return try await admit(params, taken, from: principal, terms, arrived: arrived)
     }
 
     /// Copies the inputs of a request.
-    private func takeIn(_ inputs: [InputSource], for principal: Principal) async throws(WireError) -> TakenInputs {
+    func takeIn(_ inputs: [InputSource], for principal: Principal) async throws(WireError) -> TakenInputs {
         do throws(InputError) {
             return try await store.takeIn(inputs, for: principal.uid, limits: settings.inputs)
         } catch {
@@ -41,44 +41,16 @@ extension Engine {
         }
     }
 
-    /// What a request would cost and when it would be sent; spends nothing and leaves nothing behind.
-    ///
-    /// - Throws: What `generate` throws, but for the want of money.
-    package func price(
-        _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
-    ) async throws(WireError) -> PriceImage.Result {
-        let arrived = clock.elapsed()
-        let params = homed(params, terms)
-        try generator(of: params).check(params)
-        let taken = try await takeIn(inputs, for: principal)
-        let asked: Result<Request, WireError>
-        do throws(WireError) {
-            asked = .success(try await request(params, taken, from: principal, terms, arrived: arrived))
-        } catch {
-            asked = .failure(error)
+    /// The request with the project that the policy says, where the caller names none; no other than the one that the
+    /// caller names serves it.
+    func homed(_ params: GenerateImage.Params, _ terms: Terms) -> (GenerateImage.Params, Terms) {
+        var (params, terms) = (params, terms)
+        if params.project == nil {
+            params.project = terms.projects.first { generators[$0] != nil }
+        } else {
+            terms.projects = []
         }
-        await store.discard(taken)
-        let request = try asked.get()
-        let plan = request.plan
-        let seconds = state.withLock { state in
-            let usual = plan.usuallySeconds.reduce(0, +) / Double(max(1, plan.usuallySeconds.count))
-            let ticket = ticket(of: CallID(job: JobID(rawValue: ""), call: 0), request)
-            return state.scheduler.forecast(of: ticket, usualSeconds: usual, now: moment(&state)).startsInSeconds
-        }
-        func dollars(_ micros: Int64) -> Double { Double(micros * Int64(request.count)) / 1_000_000 }
-        return PriceImage.Result(
-            expectedUSD: dollars(plan.expectedMicros), holdUSD: dollars(plan.holdMicros), model: plan.model.sent,
-            route: plan.route, project: plan.project, startsInSeconds: seconds)
-    }
-
-    /// The request with the project that the policy says, where the caller names none.
-    private func homed(_ params: GenerateImage.Params, _ terms: Terms) -> GenerateImage.Params {
-        guard params.project == nil, let home = terms.projects.first(where: { generators[$0] != nil }) else {
-            return params
-        }
-        var params = params
-        params.project = home
-        return params
+        return (params, terms)
     }
 
     /// Admits a new job from the record of one that has ended, its inputs included.
@@ -101,8 +73,10 @@ extension Engine {
                 job: id)
         }
         var params = try await request(of: id, for: principal)
-        params.project = terms.projects.isEmpty || terms.projects.contains(ended.project) ? ended.project : nil
-        params = homed(params, terms)
+        // Who named no project then does not now: the job's own is the one that served it in the end.
+        let mayOverflow = terms.projects.contains(ended.project)
+        params.project = terms.projects.isEmpty || mayOverflow ? ended.project : nil
+        if !mayOverflow { params = homed(params, terms).0 }
         params.label = ended.label
         params.reuse = nil
         params.wait = wait
@@ -116,7 +90,7 @@ extension Engine {
         return try await admit(params, taken, from: principal, terms, arrived: arrived)
     }
 
-    private func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
+    func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
         let project = params.project ?? defaultProject
         guard let generator = generators[project] else {
             throw WireError(
@@ -143,7 +117,7 @@ extension Engine {
     }
 
     /// The request with its plan.
-    private func request(
+    func request(
         _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, _ terms: Terms,
         arrived: Duration
     ) async throws(WireError) -> Request {
@@ -240,16 +214,20 @@ extension Engine {
         return existing
     }
 
+    func deadline(of request: Request) -> Timestamp {
+        let wanted = request.params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
+        return Timestamp(milliseconds: request.now.milliseconds + wanted)
+    }
+
     private func newJob(_ request: Request) -> NewJob {
         let params = request.params
         let plan = request.plan
-        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
         var row = NewJob(
             id: JobID.make(at: request.now), origin: request.principal.origin,
             priority: params.priority ?? .interactive, label: params.label, project: plan.project, route: plan.route,
             model: plan.model, request: Self.canonical(params), idempotencyKey: params.idempotencyKey,
             requested: plan.requested, warnings: plan.warnings, created: request.now,
-            deadline: Timestamp(milliseconds: request.now.milliseconds + wanted), callCount: request.count,
+            deadline: deadline(of: request), callCount: request.count,
             holdMicros: plan.holdMicros, inputTokens: plan.inputTokens,
             budgets: request.terms.budgets.map(\.account), inputs: request.material.inputs, continues: params.continues,
             reuseKey: Self.reuseKey(params, plan))
@@ -272,7 +250,7 @@ extension Engine {
         return live
     }
 
-    private func ticket(of call: CallID, _ request: Request) -> Ticket<CallID> {
+    func ticket(of call: CallID, _ request: Request) -> Ticket<CallID> {
         let plan = request.plan
         return Ticket(
             job: call, principal: request.principal.uid, project: plan.project, model: plan.model.sent,
@@ -282,7 +260,10 @@ extension Engine {
     }
 
     private static func check(_ maxCostUSD: Double?, against holdMicros: Int64) throws(WireError) {
-        guard let maxCostUSD, Double(holdMicros) > maxCostUSD * 1_000_000 else { return }
+        // In whole micro-dollars: 0.1 dollars are a little more than 0.1 in binary. More than fit are no bound.
+        guard let maxCostUSD, let most = Int64(exactly: (maxCostUSD * 1_000_000).rounded()), holdMicros > most else {
+            return
+        }
         throw WireError(
             .overBudget, "this can cost \(Double(holdMicros) / 1_000_000) dollars, more than maxCostUSD allows",
             retryable: false, path: "maxCostUSD")

@@ -59,9 +59,14 @@ extension Engine {
                 announce(id, .sent, &state)
             }
         }
-        guard depart(id) else {
+        switch depart(ticket) {
+        case .go: break
+        case .late:
             freeSlot(of: ticket)
             return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: true)
+        case .shut(let error, let postponement):
+            freeSlot(of: ticket)
+            return await refused(id, error, postponement, upstream: .zero)
         }
         FaultPoint.reach(.requestBeforeSend)
         let begun = clock.elapsed()
@@ -84,12 +89,30 @@ extension Engine {
         return !job.hasMissedDeadline && job.deadline > clock.now().milliseconds
     }
 
-    /// The last look before the first byte; when this is true the call counts as sent.
-    private func depart(_ id: CallID) -> Bool {
+    /// What the last look before the first byte shows.
+    private enum Departure {
+        /// The call counts as sent.
+        case go
+        case late
+        /// What it would run into has been shut since its turn came.
+        case shut(WireError, Postponement)
+    }
+
+    /// The last look before the first byte.
+    private func depart(_ ticket: Ticket<CallID>) -> Departure {
         state.withLock { state in
-            guard mayDepart(id, state) else { return false }
-            state[id]?.isSent = true
-            return true
+            guard mayDepart(ticket.job, state) else { return .late }
+            let now = moment(&state)
+            if state.scheduler.isShut(to: ticket, now: now),
+                let gate = state.scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
+            {
+                let key = GateKey(project: state.scheduler.quota(of: ticket.project), model: ticket.model)
+                return .shut(
+                    Self.error(of: gate, ticket, in: state),
+                    Postponement(until: now, gate: key, mayRetry: true, project: ticket.project))
+            }
+            state[ticket.job]?.isSent = true
+            return .go
         }
     }
 
@@ -183,48 +206,12 @@ extension Engine {
         }
     }
 
-    /// Takes the hold of a call to the project that is to serve it in its own one's stead.
-    ///
-    /// - Returns: False when that project's budget has no room; then the call is in line again.
-    private func borrow(_ ticket: Ticket<CallID>) -> Bool {
-        guard ticket.project != ticket.home else { return true }
-        return state.withLock { state in
-            let now = moment(&state)
-            if state.ledger.hasRoom(for: ticket.job, in: ticket.project, now: now) {
-                state.ledger.move(ticket.job, from: ticket.home, to: ticket.project)
-                return true
-            }
-            state.scheduler.finish(ticket, .unsent, now: now)
-            guard var call = state[ticket.job], !call.isOver else { return false }
-            call.ticket.overflow.removeAll { $0 == ticket.project }
-            call.isHandedOver = false
-            state[ticket.job] = call
-            state.scheduler.seat(call.ticket)
-            state.scheduler.enqueue(ticket.job, first: true)
-            setAlarm(of: ticket.job.job, &state)
-            pump(&state)
-            return false
-        }
-    }
-
-    private func freeSlot(of ticket: Ticket<CallID>, _ ending: Quota.Ending = .unsent, measured: Duration? = nil) {
-        state.withLock { state in
-            state.scheduler.finish(ticket, ending, now: moment(&state))
-            if ticket.project != ticket.home, ending == .unsent || ending == .refused {
-                state.ledger.move(ticket.job, from: ticket.project, to: ticket.home)
-            }
-            if let measured, case .answered = ending {
-                state.scheduler.measured(
-                    seconds: measured.fractionalMilliseconds / 1000, project: ticket.project, model: ticket.model)
-            }
-            pump(&state)
-        }
-    }
-
     private func progressed(_ id: CallID, _ progress: CallProgress) {
         state.withLock { state in
             switch progress {
-            case .sent: FaultPoint.reach(.requestWritten)
+            case .sent:
+                FaultPoint.reach(.requestWritten)
+                state.scheduler.left(id, now: moment(&state))
             case .receiving(let bytes):
                 state[id]?.bytes = bytes
                 announce(id, .receiving, &state)

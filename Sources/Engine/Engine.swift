@@ -48,6 +48,11 @@ package struct EngineSettings: Sendable {
         self.calendar = calendar
         self.jitter = jitter
     }
+
+    /// What bounds each of some projects.
+    fileprivate func limits(of projects: some Sequence<String>) -> [String: ProjectLimits] {
+        Dictionary(uniqueKeysWithValues: projects.map { ($0, projectLimits[$0] ?? ProjectLimits()) })
+    }
 }
 
 /// Runs jobs.
@@ -72,6 +77,9 @@ package final class Engine: Sendable {
         var armed: Int64?
         /// What upstream said when it shut a gate.
         var gateErrors: [GateKey: WireError] = [:]
+        /// Until when a gate was shut when those behind it were last looked at: each of those that run into it together
+        /// says the same.
+        var lookedBehind: [GateKey: Int64] = [:]
         var tasksUnderWay = 0
         var drainUntil: Timestamp?
         var nextToken = 0
@@ -122,7 +130,7 @@ package final class Engine: Sendable {
         var state = State(
             scheduler: scheduler, ledger: Ledger(calendar: settings.calendar),
             watch: ClockWatch(wall: clock.now().milliseconds, steady: clock.elapsed().milliseconds))
-        for project in generators.keys { state.limit(project, settings.projectLimits[project] ?? ProjectLimits()) }
+        state.limit(settings.limits(of: generators.keys))
         self.state = Mutex(state)
         (work, workInput) = AsyncStream.makeStream()
     }
@@ -137,9 +145,7 @@ package final class Engine: Sendable {
         state.withLock { state in
             state.scheduler.bounds.total = settings.maxQueue
             state.scheduler.bounds.perPrincipal = settings.maxQueuePerUser
-            for project in generators.keys {
-                state.limit(project, settings.projectLimits[project] ?? ProjectLimits())
-            }
+            state.limit(settings.limits(of: generators.keys))
             pump(&state)
         }
     }

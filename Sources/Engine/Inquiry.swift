@@ -144,9 +144,13 @@ extension Engine {
         let now = clock.now().milliseconds
         let standing = state.withLock { $0.jobs[result.job]?.standing($0.scheduler, now: now) }
         var result = result
-        switch (result.state, standing) {
+        switch (result.state, standing?.state) {
         case (.sent, .receiving?): result.state = .receiving
-        case (.queued, .waiting?), (.waiting, .queued?): result.state = standing ?? result.state
+        case (.queued, let state?) where state == .waiting || state == .queued,
+            (.waiting, let state?) where state == .waiting || state == .queued:
+            result.state = state
+            result.reason = standing?.obstacle?.reason
+            result.until = standing?.until
         default: break
         }
         return result

@@ -9,6 +9,15 @@ struct CallID: Hashable, Sendable {
     let call: Int
 }
 
+/// Where a call or a job stands, as anybody is told it.
+struct Standing: Sendable {
+    var state: JobState
+    /// Of one that is `waiting`.
+    var obstacle: Obstacle?
+
+    var until: Timestamp? { obstacle?.until.map(Timestamp.init(milliseconds:)) }
+}
+
 struct LiveCall: Sendable {
     var ticket: Ticket<CallID>
     var state: JobState
@@ -33,16 +42,17 @@ struct LiveCall: Sendable {
     var isOver: Bool { state.isEnded || isAbandoned }
     var isIdle: Bool { !isOver && !isHandedOver }
 
-    /// What holds it back although it is ready: its own pause, or a gate.
-    func obstacle(_ scheduler: Scheduler<CallID>, now: Int64) -> Gate? {
-        let gate = pause ?? scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
-        return gate.flatMap { $0.until > now ? $0 : nil }
+    /// What holds it back although it is ready: its own pause, a shut gate or a limit that is used up.
+    func obstacle(_ scheduler: Scheduler<CallID>, now: Int64) -> Obstacle? {
+        guard let pause else { return scheduler.standstill(of: ticket, now: now) }
+        return pause.until > now ? .gate(pause) : nil
     }
 
     /// An unsent call is `waiting` behind what holds it back, and `queued` otherwise.
-    func standing(_ scheduler: Scheduler<CallID>, now: Int64) -> JobState {
-        guard state == .queued || state == .waiting else { return state }
-        return obstacle(scheduler, now: now) == nil ? .queued : .waiting
+    func standing(_ scheduler: Scheduler<CallID>, now: Int64) -> Standing {
+        guard state == .queued || state == .waiting else { return Standing(state: state) }
+        let obstacle = obstacle(scheduler, now: now)
+        return Standing(state: obstacle == nil ? .queued : .waiting, obstacle: obstacle)
     }
 }
 

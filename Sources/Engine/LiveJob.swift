@@ -85,25 +85,25 @@ struct LiveJob: Sendable {
     }
 
     /// The call that is farthest on its way, by which the job is told.
-    private func foremost(_ scheduler: Scheduler<CallID>, now: Int64) -> (call: LiveCall, state: JobState)? {
+    private func foremost(_ scheduler: Scheduler<CallID>, now: Int64) -> (call: LiveCall, standing: Standing)? {
         let standings = calls.filter { !$0.isOver }.map { ($0, $0.standing(scheduler, now: now)) }
-        let state = Transition.state(ofCalls: standings.map(\.1))
-        return standings.first { $0.1 == state }
+        let state = Transition.state(ofCalls: standings.map(\.1.state))
+        return standings.first { $0.1.state == state }
     }
 
-    /// Its state as anybody is told it: an unsent job is `waiting` behind what holds it back, and `queued` otherwise.
-    func standing(_ scheduler: Scheduler<CallID>, now: Int64) -> JobState? { foremost(scheduler, now: now)?.state }
+    /// An unsent job is `waiting` behind what holds it back, and `queued` otherwise.
+    func standing(_ scheduler: Scheduler<CallID>, now: Int64) -> Standing? { foremost(scheduler, now: now)?.standing }
 
     /// Where it stands, as its waiters are told; nil when it has ended but for its row.
     func event(_ scheduler: Scheduler<CallID>, now: Int64) -> JobEvent? {
-        guard let (call, state) = foremost(scheduler, now: now) else { return nil }
-        var event = JobEvent(job: id, state: state)
-        switch state {
-        case .waiting:
-            let gate = call.obstacle(scheduler, now: now)
-            event.reason = gate.map { ErrorKind(rawValue: $0.reason) }
-            event.until = gate.flatMap { $0.until == Gate.untilOpened ? nil : Timestamp(milliseconds: $0.until) }
-        case .queued:
+        guard let (call, standing) = foremost(scheduler, now: now) else { return nil }
+        var event = JobEvent(job: id, state: standing.state)
+        switch standing.state {
+        case .queued, .waiting:
+            event.reason = standing.obstacle?.reason
+            event.until = standing.until
+            // One that waits for itself alone is not in line.
+            guard call.pause == nil else { break }
             let usual = plan.map { $0.usuallySeconds.reduce(0, +) / Double(max(1, $0.usuallySeconds.count)) } ?? 15
             let forecast = scheduler.forecast(call.id, usualSeconds: usual, now: now)
             event.position = forecast?.position

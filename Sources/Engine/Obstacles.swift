@@ -26,11 +26,10 @@ extension Engine {
         let isBulk = ticket.class == .bulk
         switch state.scheduler.obstacle(to: ticket, now: now) {
         case nil: return nil
-        case .gate(let gate):
-            if gate.until == Gate.untilOpened, state.scheduler.isPaused(project: ticket.project) { return nil }
-            let isOver = gate.reason == ErrorKind.quotaDay.rawValue && !isBulk
-            return isOver || gate.until >= deadline ? gateError(gate, ticket, in: state) : nil
+        case .gate(let gate): return gateError(gate, ticket, deadline: deadline, in: state)
         case .window(let window):
+            // There is room; it is shared out.
+            guard !window.isPaced else { return nil }
             switch window.opening {
             case .now, .uponEnding: return nil
             case .never: break
@@ -42,10 +41,20 @@ extension Engine {
         }
     }
 
-    private static func gateError(_ gate: Gate, _ ticket: Ticket<CallID>, in state: State) -> WireError {
-        let keys = [
-            GateKey(project: ticket.project, model: ticket.model), GateKey(project: ticket.project, model: nil),
-        ]
+    /// The error of a job that should not wait for a gate.
+    static func gateError(
+        _ gate: Gate, _ ticket: Ticket<CallID>, deadline: Int64, in state: State
+    ) -> WireError? {
+        guard !state.scheduler.isPaused(project: ticket.project) else { return nil }
+        // A day that one job tries is about to open.
+        let isOver = gate.reason == ErrorKind.quotaDay.rawValue && ticket.class == .interactive && !gate.isTried
+        return isOver || gate.until >= deadline ? error(of: gate, ticket, in: state) : nil
+    }
+
+    /// What whoever meets a shut gate is told.
+    static func error(of gate: Gate, _ ticket: Ticket<CallID>, in state: State) -> WireError {
+        let quota = state.scheduler.quota(of: ticket.project)
+        let keys = [GateKey(project: quota, model: ticket.model), GateKey(project: quota, model: nil)]
         let said = keys.compactMap { state.gateErrors[$0] }.first { $0.kind.rawValue == gate.reason }
         var error = said ?? WireError(ErrorKind(rawValue: gate.reason), "upstream does not take this model now")
         error.tellOpening(gate.until, project: ticket.project)
@@ -69,7 +78,8 @@ extension Engine {
             kind == .requestsPerDay
             ? WireError(.quotaDay, "the daily quota of \(whose) is used up", retryable: true)
             : WireError(
-                .quotaMinute, "the limit \(kind.rawValue) of \(whose) opens later than the deadline", retryable: true)
+                kind.errorKind, "the limit \(kind.rawValue) of \(whose) opens later than the deadline",
+                retryable: true)
         error.tellOpening(time, project: ticket.project)
         return error
     }
@@ -88,14 +98,43 @@ extension Engine {
 }
 
 extension WireError {
-    /// Says when what is shut opens again, or who has to open it.
+    /// Says when what is shut opens again, and who may open it before.
     mutating func tellOpening(_ until: Int64, project: String) {
-        guard until != Gate.untilOpened else {
+        if until == Gate.untilOpened || kind == .spendCap {
             hint = (hint.map { $0 + "; " } ?? "") + "then: darkroom admin resume \(project)"
-            return
         }
+        guard until != Gate.untilOpened else { return }
         let time = Timestamp(milliseconds: until)
         resetsAt = time
         if hint == nil { hint = "it opens again at \(time)" }
+    }
+
+    /// The end of a job whose deadline came while its project was paused.
+    static func paused(_ project: String) -> WireError {
+        WireError(
+            .paused, "project \(project) is paused, and still was at the deadline",
+            hint: "ask again later, or have an admin act: darkroom admin resume \(project)", retryable: true,
+            charged: .no)
+    }
+}
+
+extension WindowKind {
+    /// What a job that waits for a window of this kind, or is refused for it, is told.
+    var errorKind: ErrorKind {
+        switch self {
+        case .requestsPerMinute, .inputTokensPerMinute, .imagesPerMinute: .quotaMinute
+        case .requestsPerDay: .quotaDay
+        case .spendPer10Minutes, .spendPerDay, .spendPerMonth: .overBudget
+        }
+    }
+}
+
+extension Obstacle {
+    /// Why a job waits, in the protocol's words.
+    var reason: ErrorKind {
+        switch self {
+        case .gate(let gate): ErrorKind(rawValue: gate.reason)
+        case .window(let window): window.kind.errorKind
+        }
     }
 }

@@ -27,14 +27,15 @@ extension Engine {
             for budget in terms.budgets { state.ledger.setBudget(budget.budget, for: .rule(budget.account)) }
             let projects = (name.map { [$0] } ?? generators.keys.sorted()).map { project in
                 let windows = state.scheduler.windows
-                let models = windows.models(project: project).map { model in
+                let quota = state.scheduler.quota(of: project)
+                let models = windows.models(project: quota).map { model in
                     GetQuota.Model(
                         model: model,
-                        windows: windows.standing(project: project, model: model, now: now)
+                        windows: windows.standing(project: quota, model: model, now: now)
                             .compactMap(GetQuota.Window.init))
                 }
                 let spend =
-                    windows.spend(project: project, now: now)
+                    windows.spend(project: quota, now: now)
                     + state.ledger.standing(.project(project), now: now)
                 return GetQuota.Project(
                     name: project, models: models.filter { !$0.windows.isEmpty },
@@ -117,14 +118,16 @@ extension Engine {
 
     /// Stops sending for a project, or goes on; on record, and still so after a restart.
     ///
-    /// To resume opens also what upstream has shut until somebody acts: the admin has.
+    /// To resume lets one job try what upstream has shut, until somebody acts or for its time: the admin has acted.
     package func setPaused(
         _ isPaused: Bool, project: String, by principal: Principal
     ) async throws(WireError) -> PauseProject.Result {
         guard generators[project] != nil else { throw .noProject(project) }
         do {
             try await reckon()
-            try await store.setPaused(isPaused, project: project, at: clock.now(), by: principal.origin)
+            let quota = state.withLock { $0.scheduler.quota(of: project) }
+            try await store.setPaused(
+                isPaused, project: project, gatesOf: quota, at: clock.now(), by: principal.origin)
         } catch {
             logger.error("a pause could not be written", metadata: ["project": "\(project)", "error": "\(error)"])
             throw WireError(error)
@@ -133,14 +136,11 @@ extension Engine {
             if isPaused {
                 state.scheduler.pause(project: project)
             } else {
-                state.scheduler.resume(project: project)
-                for key in state.gateErrors.keys where key.project == project {
-                    guard state.scheduler.gate(key)?.until == Gate.untilOpened else { continue }
-                    state.scheduler.open(key)
-                    state.gateErrors[key] = nil
-                }
+                state.scheduler.resume(project: project, now: moment(&state))
+                state.lookedBehind = [:]
             }
-            for id in state.scheduler.jobs(behind: GateKey(project: project, model: nil)) {
+            let quota = state.scheduler.quota(of: project)
+            for id in state.scheduler.jobs(behind: GateKey(project: quota, model: nil)) {
                 if let call = state[id], call.isIdle { announce(id, call.state, &state) }
             }
             pump(&state)
@@ -155,7 +155,8 @@ extension GetQuota.Window {
         self.init(
             kind: standing.kind.rawValue, limit: Int(limit), used: Int(standing.used), held: Int(standing.held),
             remaining: Int(standing.remaining ?? 0), resetsAt: standing.resetsAt.map(Timestamp.init(milliseconds:)),
-            source: standing.isLearnt ? .learnt : .configured)
+            source: standing.isLearnt ? .learnt : .configured,
+            endsAt: standing.endsAt.map(Timestamp.init(milliseconds:)))
     }
 }
 
@@ -165,7 +166,8 @@ extension GetQuota.Spend {
         self.init(
             kind: standing.kind.rawValue, limitUSD: Double(limit) / 1_000_000,
             spentUSD: Double(standing.used) / 1_000_000, heldUSD: Double(standing.held) / 1_000_000,
-            resetsAt: standing.resetsAt.map(Timestamp.init(milliseconds:)))
+            resetsAt: standing.resetsAt.map(Timestamp.init(milliseconds:)),
+            endsAt: standing.endsAt.map(Timestamp.init(milliseconds:)))
     }
 }
 

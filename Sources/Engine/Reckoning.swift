@@ -18,12 +18,26 @@ enum Settlement: Sendable {
 }
 
 extension Engine.State {
-    /// Sets what bounds a project; what was used stays.
-    mutating func limit(_ project: String, _ limits: ProjectLimits) {
-        var spend: Quota.Limits = [:]
-        spend[.spendPer10Minutes] = limits.spendPer10Minutes
-        scheduler.windows.configure(project: project, models: limits.models, spend: spend)
-        ledger.setBudget(limits.budget, for: .project(project))
+    /// Sets what bounds projects; what was used stays.
+    ///
+    /// Those that share a quota have the limits that any of them states.
+    mutating func limit(_ projects: [String: ProjectLimits]) {
+        scheduler.share(projects.compactMapValues(\.quota).filter { $0.key != $0.value })
+        var shared: [String: (models: [String: Quota.Limits], spend: Quota.Limits)] = [:]
+        for (project, limits) in projects {
+            ledger.setBudget(limits.budget, for: .project(project))
+            let quota = scheduler.quota(of: project)
+            for (model, ofModel) in limits.models {
+                for kind in ofModel.kinds {
+                    shared[quota, default: ([:], [:])].models[model, default: [:]][kind] = ofModel[kind]
+                }
+            }
+            shared[quota, default: ([:], [:])].spend[.spendPer10Minutes] =
+                limits.spendPer10Minutes ?? shared[quota]?.spend[.spendPer10Minutes]
+        }
+        for (quota, limits) in shared {
+            scheduler.windows.configure(project: quota, models: limits.models, spend: limits.spend)
+        }
     }
 
     /// Holds the money of some calls, for all of them or for none.
@@ -49,7 +63,8 @@ extension Engine.State {
         guard !isReckoned else { return }
         isReckoned = true
         for spent in reckoning.spent {
-            ledger.restore(spent: spent.micros, accounts: Self.accounts(spent.project, spent.budgets), at: spent.at)
+            ledger.restore(
+                spent: spent.micros, accounts: Self.accounts(spent.project, spent.budgets), at: min(spent.at, now))
         }
         for hold in reckoning.holds {
             let id = CallID(job: hold.job, call: hold.call)
@@ -60,19 +75,22 @@ extension Engine.State {
         }
         scheduler.windows.restore(
             reckoning.sent.map {
+                // What lies in the future was written by a clock that has been set since.
                 UsageRow(
-                    at: $0.at, project: $0.project, model: $0.model, images: $0.requests, inputTokens: $0.inputTokens,
-                    costMicros: $0.costMicros, isBulk: $0.isBulk, endedAt: $0.ended, requests: $0.requests)
+                    at: min($0.at, now), project: scheduler.quota(of: $0.project), model: $0.model,
+                    images: $0.requests, inputTokens: $0.inputTokens, costMicros: $0.costMicros, isBulk: $0.isBulk,
+                    endedAt: $0.ended.map { min($0, now) }, requests: $0.requests)
             })
         for project in reckoning.paused { scheduler.pause(project: project) }
         for limit in reckoning.limits where limit.until > now {
             guard let kind = WindowKind(rawValue: limit.kind) else { continue }
             scheduler.windows.restore(
                 LearntLimit(
-                    project: limit.project, model: limit.model, kind: kind, limit: limit.value, until: limit.until))
+                    project: scheduler.quota(of: limit.project), model: limit.model, kind: kind, limit: limit.value,
+                    until: limit.until))
         }
         for gate in reckoning.gates where gate.until > now {
-            let key = GateKey(project: gate.project, model: gate.model)
+            let key = GateKey(project: scheduler.quota(of: gate.project), model: gate.model)
             scheduler.shut(
                 key,
                 Gate(
@@ -96,7 +114,7 @@ extension Engine {
         var money = settings.calendar
         let month = min(pacific.month(at: now).lowerBound, money.month(at: now).lowerBound)
         let reckoning = try await store.reckoning(
-            spentSince: Timestamp(milliseconds: month), sentSince: Timestamp(milliseconds: now - 26 * 3_600_000),
+            spentSince: Timestamp(milliseconds: month), sentSince: Timestamp(milliseconds: now - Store.sentKept),
             newest: Timestamp(milliseconds: now - 660_000))
         state.withLock { $0.restore(reckoning, now: now) }
     }

@@ -15,6 +15,8 @@ extension Engine {
         /// The gate that was shut.
         let gate: GateKey?
         let mayRetry: Bool
+        /// The project that was to serve it.
+        let project: String
         /// What of it the next run has to know.
         var kept: (gate: KeptGate?, limit: KeptLimit?) = (nil, nil)
     }
@@ -36,7 +38,7 @@ extension Engine {
                     Int64(Double(1000 << min(call.attempt - 1, 4)) * (0.5 + settings.jitter())))
                 let until = now + (retryAfter ?? backoff).milliseconds
                 let mayRetry = error.isRetryable && call.refusals + 1 < Self.attempts && until < job.deadline
-                return Postponement(until: until, gate: nil, mayRetry: mayRetry)
+                return Postponement(until: until, gate: nil, mayRetry: mayRetry, project: ticket.project)
             }
             let refusal = Refusal(
                 kind, reason: error.kind.rawValue,
@@ -56,10 +58,23 @@ extension Engine {
                 state[id]?.refusals += 1
                 isWaitedFor = call.refusals + 1 < Self.attempts
             }
+            let isInTime = isWaitedFor && verdict.until < job.deadline
+            let isWornOut = kind == .unavailable && !isWaitedFor
             return Postponement(
-                until: verdict.until, gate: verdict.key, mayRetry: isWaitedFor && verdict.until < job.deadline,
+                until: verdict.until, gate: verdict.key,
+                mayRetry: isInTime
+                    || !isWornOut && mayBorrow(call, verdict, deadline: job.deadline, now: now, in: &state),
+                project: ticket.project,
                 kept: (state.keptGate(verdict.key), verdict.learnt.map(KeptLimit.init)))
         }
+    }
+
+    /// Whether another project may serve a call that its refusal has shut one to.
+    private func mayBorrow(
+        _ call: LiveCall, _ verdict: Verdict, deadline: Int64, now: Int64, in state: inout State
+    ) -> Bool {
+        guard verdict.key != nil, !call.ticket.overflow.isEmpty else { return false }
+        return Self.obstacleError(call.ticket, deadline: deadline, now: now, in: &state) == nil
     }
 
     /// Writes down what a refusal said, so that the next run does not have to be told again.
@@ -89,7 +104,9 @@ extension Engine {
     /// Remembers what shut a gate, and ends what waits behind it in vain.
     private func note(_ error: WireError, at key: GateKey, _ until: Int64, now: Int64, _ state: inout State) {
         state.gateErrors[key] = error
-        endHopeless(behind: key, now: now, &state)
+        if state.lookedBehind.updateValue(until, forKey: key) != until {
+            endHopeless(behind: key, now: now, &state)
+        }
         if until != Gate.untilOpened { arm(for: until, &state) }
     }
 
@@ -101,9 +118,8 @@ extension Engine {
         let until = postponement.until
         guard postponement.mayRetry else {
             var last = error
-            if last.isRetryable || until == Gate.untilOpened, last.resetsAt == nil {
-                let project = state.withLock { $0[id]?.ticket.home } ?? defaultProject
-                last.tellOpening(until, project: project)
+            if last.isRetryable || postponement.gate != nil, last.resetsAt == nil {
+                last.tellOpening(until, project: postponement.project)
             }
             return await endRefused(id, last, upstream: upstream)
         }
@@ -161,8 +177,8 @@ extension Engine {
                 ? Gate(until: clock.now().milliseconds + delay.milliseconds, reason: error.kind.rawValue) : nil
             state[id] = call
             state.scheduler.seat(call.ticket)
-            if gate != nil { state.scheduler.enqueue(id, first: true) }
             announce(id, .waiting, &state)
+            if gate != nil { queueAgain(call, deadline: job.deadline, &state) }
             setAlarm(of: id.job, &state)
             pump(&state)
             if state.phase == .stopping || state.phase == .stopped {
@@ -173,6 +189,16 @@ extension Engine {
         guard let ending else { return }
         if let origin = ending.cancelAsked { return await endCancelled(id, by: origin) }
         await refuse(id, Self.deadlineError(charged: .no))
+    }
+
+    /// Puts a call at the head of its line, or ends it: meanwhile another refusal may have said that it waits in vain.
+    func queueAgain(_ call: LiveCall, deadline: Int64, _ state: inout State) {
+        let now = moment(&state)
+        if let error = Self.obstacleError(call.ticket, deadline: deadline, now: now, in: &state) {
+            handOver(call.id, error, &state)
+        } else {
+            state.scheduler.enqueue(call.id, first: true)
+        }
     }
 
     /// Takes an unsent call out of the queue to end it.

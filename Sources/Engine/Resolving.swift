@@ -20,6 +20,8 @@ extension Engine {
     ) async throws(WireError) -> JobResult {
         let resolved: Resolved
         do {
+            // What is settled before it is counted would be held for ever.
+            try await reckon()
             resolved = try await store.resolve(id, charged: charged, at: clock.now(), by: principal.origin)
         } catch {
             logger.error("a hold could not be settled", metadata: ["job": "\(id)", "error": "\(error)"])
@@ -39,19 +41,21 @@ extension Engine {
 
     private func settle(_ calls: [Int], of id: JobID, charged: Bool) {
         state.withLock { state in
-            let now = clock.now().milliseconds
+            let now = moment(&state)
             for call in calls { state.settle(CallID(job: id, call: call), charged ? .whole : .nothing, now: now) }
         }
     }
 
     /// Settles as charged what has been unknown for as long as the settings say, until the task is cancelled.
     func settleUnknown() async {
-        let patience = settings.unknownHold.milliseconds
         while !Task.isCancelled {
+            // Read each time: it may have been configured anew.
+            let patience = settings.unknownHold.milliseconds
             let now = clock.now()
             // An hour at most: what becomes unknown meanwhile is due when the patience for it is over.
             var next = now.milliseconds + min(max(patience, 1000), 3_600_000)
             do {
+                try await reckon()
                 let limit = Timestamp(milliseconds: now.milliseconds - patience)
                 let (settled, since) = try await store.resolveUnknown(since: limit, at: now)
                 for (id, calls) in settled {

@@ -51,7 +51,7 @@ extension Engine {
         state.withLock { state in
             state.jobs[job.id] = nil
             unseat(job.calls[...], started: started, &state)
-            let now = clock.now().milliseconds
+            let now = moment(&state)
             for call in job.calls { state.ledger.release(call.id, now: now) }
             pump(&state)
         }
@@ -60,7 +60,7 @@ extension Engine {
     private func unseat(_ calls: ArraySlice<LiveCall>, started: Int, _ state: inout State) {
         for call in calls {
             if call.id.call < started {
-                state.scheduler.finish(call.ticket, .unsent, now: clock.now().milliseconds)
+                state.scheduler.finish(call.ticket, .unsent, now: moment(&state))
             } else {
                 state.scheduler.withdraw(call.id)
             }
@@ -74,14 +74,14 @@ extension Engine {
         state.withLock { state in
             // Gone when somebody who found it in a list has cancelled it; its seats went with it.
             guard let job = state.jobs[id] else { return [] }
-            let moment = clock.elapsed()
-            let now = clock.now().milliseconds
+            let elapsed = clock.elapsed()
+            let now = moment(&state)
             defer { setAlarm(of: id, &state) }
             var left: [Int] = []
             for call in job.calls where !call.isOver {
-                state[call.id]?.queued = moment
+                state[call.id]?.queued = elapsed
                 if call.id.call < started {
-                    state[call.id]?.started = moment
+                    state[call.id]?.started = elapsed
                     if submit(.drive(call.ticket, isStarted: true), &state) { continue }
                     state[call.id]?.isHandedOver = false
                     state[call.id]?.state = .queued

@@ -66,7 +66,10 @@ extension Engine {
             return abandon(id, WireError(error, charged: charged, job: id.job))
         }
         guard let result else { return await reconcile(id) }
-        state.withLock { $0.settle(id, settlement, now: clock.now().milliseconds) }
+        state.withLock { state in
+            let now = moment(&state)
+            state.settle(id, settlement, now: now)
+        }
         close(id, result, mayHaveCost: charged != .no)
     }
 
@@ -83,7 +86,10 @@ extension Engine {
             }
             // Only a cancelling takes a call out of a task's hands.
             if state == .cancelled {
-                self.state.withLock { $0.settle(id, .nothing, now: clock.now().milliseconds) }
+                self.state.withLock { state in
+                    let now = moment(&state)
+                    state.settle(id, .nothing, now: now)
+                }
             }
             close(id, result, mayHaveCost: state != .cancelled)
         } catch {

@@ -22,7 +22,7 @@ extension Engine {
                 let queued = moment - .milliseconds(max(0, now - row.created.milliseconds))
                 let calls = row.calls.enumerated().map { number, call in
                     let ticket = Ticket(
-                        job: CallID(job: row.id, call: number), principal: row.uid, project: row.project,
+                        job: CallID(job: row.id, call: number), principal: row.uid, project: row.home,
                         model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive,
                         demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros),
                         overflow: row.overflow.filter { generators[$0] != nil }, mostUnderWay: row.concurrency)

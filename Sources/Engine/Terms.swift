@@ -10,10 +10,14 @@ package struct ProjectLimits: Sendable, Equatable {
     package var spendPer10Minutes: Int64?
     /// What a day and a month may cost; refused when used up.
     package var budget: Budget
+    /// The project that it shares the limits of models and of ten minutes with, being one project at Google; nil: none.
+    package var quota: String?
 
     package init(
-        models: [String: Quota.Limits] = [:], spendPer10Minutes: Int64? = nil, budget: Budget = Budget()
+        models: [String: Quota.Limits] = [:], spendPer10Minutes: Int64? = nil, budget: Budget = Budget(),
+        quota: String? = nil
     ) {
+        self.quota = quota
         self.models = models
         self.spendPer10Minutes = spendPer10Minutes
         self.budget = budget

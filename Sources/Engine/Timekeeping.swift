@@ -31,13 +31,18 @@ extension Engine {
         }
         let shut = state.gateErrors.filter { state.scheduler.isShut($0.key, now: now) }
         state.gateErrors = shut
+        state.lookedBehind = state.lookedBehind.filter { shut[$0.key] != nil }
         pump(&state)
     }
 
     private func attend(_ job: LiveJob, now: Int64, _ state: inout State) {
         if job.deadline <= now, !job.hasMissedDeadline {
             state.jobs[job.id]?.hasMissedDeadline = true
-            for call in job.calls where call.isIdle { handOver(call.id, Self.deadlineError(charged: .no), &state) }
+            for call in job.calls where call.isIdle {
+                let isPaused = call.obstacle(state.scheduler, now: now)?.reason == .paused
+                handOver(
+                    call.id, isPaused ? .paused(call.ticket.home) : Self.deadlineError(charged: .no), &state)
+            }
             guard job.hasBusyCall else { return }
             interruptCallers(job, &state)
         }

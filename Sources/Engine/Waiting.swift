@@ -143,6 +143,8 @@ extension Engine {
         state.withLock { $0.jobs[id]?.cancelAsked = principal.origin }
         let cancelled: (calls: [Int], result: JobResult)?
         do {
+            // What is settled before it is counted would be held for ever.
+            try await reckon()
             cancelled = try await store.cancel(
                 id, error: Self.cancelledError(id), at: clock.now(), by: principal.origin)
         } catch {
@@ -151,7 +153,7 @@ extension Engine {
         }
         guard let cancelled else { throw .jobNotFound }
         state.withLock { state in
-            let now = clock.now().milliseconds
+            let now = moment(&state)
             for call in cancelled.calls { state.settle(CallID(job: id, call: call), .nothing, now: now) }
         }
         if cancelled.result.state.isEnded {

@@ -67,13 +67,17 @@ struct AccountBook: Sendable {
     func standing(now: Int64, _ calendar: inout CivilCalendar) -> [WindowStanding] {
         var copy = self
         copy.advance(now: now, &calendar)
+        func standing(_ kind: WindowKind, _ limit: Int64?, spent: Int64, in period: Range<Int64>) -> WindowStanding {
+            let end = limit.flatMap {
+                WindowStanding.end(of: $0, used: spent + balance.held, in: period, now: now)
+            }
+            return WindowStanding(
+                kind: kind, limit: limit, used: spent, held: balance.held, resetsAt: period.upperBound,
+                isLearnt: false, endsAt: end)
+        }
         return [
-            WindowStanding(
-                kind: .spendPerDay, limit: budget.perDay, used: copy.day.sum, held: balance.held,
-                resetsAt: calendar.day(at: now).upperBound, isLearnt: false, endsAt: nil),
-            WindowStanding(
-                kind: .spendPerMonth, limit: budget.perMonth, used: copy.month.sum, held: balance.held,
-                resetsAt: calendar.month(at: now).upperBound, isLearnt: false, endsAt: nil),
+            standing(.spendPerDay, budget.perDay, spent: copy.day.sum, in: calendar.day(at: now)),
+            standing(.spendPerMonth, budget.perMonth, spent: copy.month.sum, in: calendar.month(at: now)),
         ]
     }
 

@@ -25,9 +25,10 @@ struct UpstreamTimes: Sendable {
 package struct Forecast: Sendable, Equatable {
     /// From 1: how many starts until its own.
     package var position: Int
-    package var startsInSeconds: Double
+    /// Nil where somebody has to act first.
+    package var startsInSeconds: Double?
 
-    package init(position: Int, startsInSeconds: Double) {
+    package init(position: Int, startsInSeconds: Double?) {
         self.position = position
         self.startsInSeconds = startsInSeconds
     }
@@ -50,27 +51,36 @@ extension Scheduler {
     /// - Returns: Nil for a job that is not queued.
     package func forecast(_ job: Job, usualSeconds: Double, now: Int64) -> Forecast? {
         guard let ticket = tickets[job], let project = projects[ticket.project] else { return nil }
-        let ahead = project.ahead(of: ticket)
-        return Forecast(
-            position: ahead + 1,
-            startsInSeconds: seconds(toStart: ahead + 1, ticket, project, usualSeconds: usualSeconds, now: now))
+        return forecast(ticket, ahead: project.ahead(of: ticket), usualSeconds: usualSeconds, now: now)
     }
 
     /// When a request would start that came now, for whoever asks before asking; 0 when it would at once.
     package func forecast(of ticket: Ticket<Job>, usualSeconds: Double, now: Int64) -> Forecast {
-        let project = projects[ticket.project] ?? ProjectQueue(slots: 1)
-        let ahead = project.ahead(ofNew: ticket)
-        return Forecast(
-            position: ahead + 1,
-            startsInSeconds: seconds(toStart: ahead + 1, ticket, project, usualSeconds: usualSeconds, now: now))
+        let ahead = (projects[ticket.project] ?? ProjectQueue(slots: 1)).ahead(ofNew: ticket)
+        return forecast(ticket, ahead: ahead, usualSeconds: usualSeconds, now: now)
     }
 
+    /// The earliest start in all projects that may serve a job; another than its own serves its own jobs before.
+    private func forecast(_ ticket: Ticket<Job>, ahead: Int, usualSeconds: Double, now: Int64) -> Forecast {
+        let starts = ([ticket.home] + ticket.overflow).compactMap { name -> Double? in
+            guard let project = projects[name] else { return nil }
+            let others = name == ticket.home ? 0 : project.ahead(ofNew: ticket)
+            return seconds(
+                toStart: ahead + others + 1, ticket, name, project, usualSeconds: usualSeconds, now: now)
+        }
+        return Forecast(position: ahead + 1, startsInSeconds: starts.min())
+    }
+
+    /// Nil where somebody has to act first.
     private func seconds(
-        toStart count: Int, _ ticket: Ticket<Job>, _ project: ProjectQueue<Job>, usualSeconds: Double, now: Int64
-    ) -> Double {
-        let gate = shutGate(project: ticket.project, model: ticket.model, now: now)
-        let gateSeconds = gate.map { $0.until == Gate.untilOpened ? 0 : Double($0.until - now) / 1000 } ?? 0
-        let limits = windows.bounds(project: ticket.project, ticket: ticket.demand, model: ticket.model, now: now)
+        toStart count: Int, _ ticket: Ticket<Job>, _ name: String, _ project: ProjectQueue<Job>, usualSeconds: Double,
+        now: Int64
+    ) -> Double? {
+        let gate = shutGate(project: name, model: ticket.model, now: now)
+        guard gate?.until != Gate.untilOpened else { return nil }
+        let gateSeconds = gate.map { Double($0.until - now) / 1000 } ?? 0
+        let limits = windows.bounds(project: quota(of: name), model: ticket.model, now: now)
+        let isPaced = isPaced(ticket, company(in: name, now: now))
         let upstream = project.upstream
         let seconds =
             (upstream.hasSeveralModels ? upstream.overall : upstream.seconds(model: ticket.model)) ?? usualSeconds
@@ -85,7 +95,7 @@ extension Scheduler {
             var slowest = max(0, count - free) / slots * seconds
             for limit in limits.rolling {
                 let amount = limit.amount(project.pace, ticket.demand)
-                slowest = max(slowest, limit.seconds(toTake: count * amount))
+                slowest = max(slowest, limit.seconds(toTake: count * amount, isPaced: isPaced))
             }
             guard others > 0, slowest > 0 else { return slowest }
             let rate = count / slowest
@@ -102,6 +112,8 @@ struct RollingBound: Sendable {
     let limit: Double
     let taken: Double
     let seconds: Double
+    /// What leaves it and after how many seconds, the first first.
+    let leaving: [(amount: Double, after: Double)]
 
     func amount(_ pace: Pace, _ own: Demand) -> Double {
         switch kind {
@@ -112,8 +124,21 @@ struct RollingBound: Sendable {
         }
     }
 
-    /// Half of it goes at once, the rest at its rate.
-    func seconds(toTake amount: Double) -> Double { max(0, amount - max(0, limit / 2 - taken)) / limit * seconds }
+    /// Where it is shared half of it goes at once and the rest at its rate; else what is left of it goes at once, and
+    /// then what leaves it.
+    func seconds(toTake amount: Double, isPaced: Bool) -> Double {
+        if isPaced { return max(0, amount - max(0, limit / 2 - taken)) / limit * seconds }
+        let missing = amount - max(0, limit - taken)
+        guard missing > 0 else { return 0 }
+        let rounds = ((missing / limit).rounded(.up) - 1) * seconds
+        var rest = missing - rounds / seconds * limit
+        for part in leaving {
+            rest -= part.amount
+            if rest <= 0 { return rounds + part.after }
+        }
+        // What is under way leaves it a whole span after its end.
+        return rounds + seconds
+    }
 }
 
 /// What a day allows, this one and the next ones.
@@ -186,24 +211,27 @@ struct DayBound: Sendable {
 
 extension Windows {
     func bounds(
-        project name: String, ticket: Demand, model: String, now: Int64
+        project name: String, model: String, now: Int64
     ) -> (rolling: [RollingBound], day: DayBound?) {
         guard let project = projects[name] else { return ([], nil) }
         var rolling: [RollingBound] = []
         var day: DayBound?
-        var calendar = pacific
+        var (pacific, money) = (pacific, money)
         let counts = project.models[model]?.windows ?? [:]
         for kind in WindowKind.allCases {
             guard var window = kind.isSpend ? project.spend[kind] : counts[kind], let limit = window.limit(now: now)
             else { continue }
-            window.advance(now: now, &calendar)
+            if kind.isSpend { window.advance(now: now, &money) } else { window.advance(now: now, &pacific) }
             if let length = kind.rollingLength {
                 rolling.append(
                     RollingBound(
                         kind: kind, limit: Double(limit), taken: Double(window.used + window.held),
-                        seconds: Double(length + spread) / 1000))
+                        seconds: Double(length + spread) / 1000,
+                        leaving: window.tally.counted.map { bucket in
+                            (Double(bucket.amount), Double(bucket.time + length + spread + 1 - now) / 1000)
+                        }))
             } else if kind == .requestsPerDay {
-                let end = window.period(now: now, &calendar).upperBound
+                let end = window.period(now: now, &pacific).upperBound
                 day = DayBound(
                     limit: Double(limit), used: Double(window.used),
                     reserve: Double(window.reserve(limit: limit, now: now, until: end)),

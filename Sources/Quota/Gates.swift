@@ -19,6 +19,8 @@ package struct GateKey: Sendable, Hashable {
 package struct Gate: Sendable, Equatable {
     /// The `until` of a gate that opens only when somebody opens it.
     package static let untilOpened = Int64.max
+    /// The reason of a project that an admin has paused.
+    package static let paused = "paused"
 
     /// Milliseconds since 1970.
     package var until: Int64
@@ -30,6 +32,11 @@ package struct Gate: Sendable, Equatable {
     package var patience: Int64?
     /// That `until` is a time of the calendar, which a clock that was set does not move.
     package var isOfCalendar: Bool
+    /// That its time has come and one request is trying it.
+    package internal(set) var isTried = false
+
+    /// That it stands before a model without room, not before a limit.
+    var isBreaker: Bool { isProbed && patience == nil }
 
     package init(
         until: Int64, reason: String, isProbed: Bool = false, patience: Int64? = nil, isOfCalendar: Bool = false
@@ -70,7 +77,6 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
 
     /// The gate before this model that opens last.
     func standing(project: String, model: String, now: Int64) -> Gate? {
-        if paused.contains(project) { return Gate(until: Gate.untilOpened, reason: "paused") }
         guard !shut.isEmpty else { return nil }
         let all = standing(GateKey(project: project, model: nil), now: now)
         let one = standing(GateKey(project: project, model: model), now: now)
@@ -84,9 +90,12 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
         if gate.until > now { return gate }
         guard let probe = probes[key] else { return nil }
         gate.until = max(now + 1, probe.startedAt + (gate.patience ?? Self.usualProbe))
+        gate.isTried = true
         if let patience = gate.patience, probe.startedAt + patience <= now { return nil }
         return gate
     }
+
+    func isProbed(_ key: GateKey, by job: Job) -> Bool { probes[key]?.job == job }
 
     /// Takes note that a job passes: it probes what has just opened.
     mutating func passed(_ job: Job, project: String, model: String, now: Int64) {
@@ -98,6 +107,14 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
             } else {
                 open(key)
             }
+        }
+    }
+
+    /// Lets one job try what refusals have shut before a project and its models, before its time.
+    mutating func tryOpening(project: String, now: Int64) {
+        for (key, gate) in shut where key.project == project && gate.until > now && !gate.isBreaker {
+            shut[key]?.until = now
+            shut[key]?.isProbed = true
         }
     }
 
@@ -137,14 +154,23 @@ extension Scheduler {
     /// Shuts a gate; one that is shut for longer stays as it is.
     package mutating func shut(_ key: GateKey, _ gate: Gate) { gates.shut(key, gate) }
 
-    package mutating func open(_ key: GateKey) { gates.open(key) }
-
     /// The gate itself, a pause aside.
     package func gate(_ key: GateKey) -> Gate? { gates.shut[key] }
 
     /// The gate that holds this model back, the one that opens last if there are two; a paused project is one too.
     package func shutGate(project: String, model: String, now: Int64) -> Gate? {
-        gates.standing(project: project, model: model, now: now)
+        if gates.paused.contains(project) { return Gate(until: Gate.untilOpened, reason: Gate.paused) }
+        return gates.standing(project: quota(of: project), model: model, now: now)
+    }
+
+    /// That a job which has started must not go out after all: what has been shut since then is not a gate that it
+    /// probes.
+    package func isShut(to ticket: Ticket<Job>, now: Int64) -> Bool {
+        if gates.paused.contains(ticket.project) { return true }
+        let quota = quota(of: ticket.project)
+        return [GateKey(project: quota, model: nil), GateKey(project: quota, model: ticket.model)].contains { key in
+            gates.standing(key, now: now) != nil && !gates.isProbed(key, by: ticket.job)
+        }
     }
 
     package func isShut(_ key: GateKey, now: Int64) -> Bool { gates.standing(key, now: now) != nil }
@@ -156,17 +182,28 @@ extension Scheduler {
         return [gates.nextOpening(now: now), windows].compactMap { $0 }.min()
     }
 
-    /// Every unstarted job that a gate holds back.
+    /// Every unstarted job that a gate holds back, those included that another project may serve.
     package func jobs(behind key: GateKey) -> [Job] {
         tickets.values
-            .filter { $0.project == key.project && (key.model == nil || $0.model == key.model) }
+            .filter { ticket in
+                guard key.model == nil || ticket.model == key.model else { return false }
+                return quota(of: ticket.project) == key.project
+                    || ticket.overflow.contains { quota(of: $0) == key.project }
+            }
             .map(\.job)
     }
 
     /// Stops starting jobs of a project; they are still taken in and wait.
     package mutating func pause(project: String) { gates.paused.insert(project) }
 
-    package mutating func resume(project: String) { gates.paused.remove(project) }
+    /// Starts jobs of a project again, and lets one of them try what a limit has shut: somebody has acted, so it may be
+    /// open.
+    ///
+    /// A model without room is left alone for as long as it would be.
+    package mutating func resume(project: String, now: Int64) {
+        gates.paused.remove(project)
+        gates.tryOpening(project: quota(of: project), now: now)
+    }
 
     package func isPaused(project: String) -> Bool { gates.paused.contains(project) }
 }

@@ -43,7 +43,7 @@ package enum WindowKind: String, Sendable, CaseIterable {
             self = .inputTokensPerMinute
         } else if name.contains("requests"), name.contains("perminute") {
             self = .requestsPerMinute
-        } else if name.contains("requests"), name.contains("perday") {
+        } else if name.contains("requests"), name.contains("perday") || name.contains("daily") {
             self = .requestsPerDay
         } else {
             return nil

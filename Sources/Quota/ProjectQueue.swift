@@ -5,6 +5,29 @@
 /// Whether the job at the head of a line may go.
 enum Passage { case open, shut, gone }
 
+/// Whose jobs share the windows of a project.
+enum Company: Sendable, Equatable {
+    case nobody
+    case one(UInt32)
+    case several
+
+    mutating func add(_ principal: UInt32) {
+        switch self {
+        case .nobody: self = .one(principal)
+        case .one(let other): if other != principal { self = .several }
+        case .several: break
+        }
+    }
+
+    func hasOther(than principal: UInt32) -> Bool {
+        switch self {
+        case .nobody: false
+        case .one(let other): other != principal
+        case .several: true
+        }
+    }
+}
+
 /// The jobs of one project and its slots.
 struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var slots: Int
@@ -20,6 +43,11 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     private(set) var bulk = Ring<Job>()
     var upstream = UpstreamTimes()
     var pace = Pace()
+    /// The two that started something last, and when; two are enough to know for each of them whether it was alone.
+    private var starters: [(principal: UInt32, at: Int64)] = []
+
+    /// How long a principal that has nothing queued counts as one that shares, after its last start.
+    private static var companyLength: Int64 { 600_000 }
 
     init(slots: Int) { self.slots = slots }
 
@@ -28,6 +56,26 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var hasBulk: Bool { bulk.count > 0 }
 
     var entryCount: Int { interactive.entryCount + bulk.entryCount }
+
+    mutating func noteStart(of principal: UInt32, now: Int64) {
+        starters.removeAll { $0.principal == principal }
+        starters = [(principal, now)] + starters.prefix(1)
+    }
+
+    /// Adds those who have something in line, and those who have started something lately.
+    func join(_ company: inout Company, now: Int64) {
+        for starter in starters where starter.at + Self.companyLength > now { company.add(starter.principal) }
+        for principal in interactive.waiting { company.add(principal) }
+        for principal in bulk.waiting { company.add(principal) }
+    }
+
+    /// That a bulk job has waited for as many interactive starts as it must bear.
+    func isTurnOfBulk(interactiveRun bound: Int) -> Bool { interactiveRun >= bound && bulk.count > 0 }
+
+    mutating func shift(by step: Int64) {
+        pace.shift(by: step)
+        for place in starters.indices { starters[place].at += step }
+    }
 
     /// Puts a job at the end of its line, or at its head, and numbers its ticket.
     mutating func append(_ ticket: inout Ticket<Job>, first: Bool) {
@@ -51,8 +99,10 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
             interactiveRun = bulk.count > 0 ? interactiveRun + 1 : 0
             return job
         }
+        // Where nothing may start, bulk's turn does not pass.
+        guard let job = bulk.take(passage: passage) else { return nil }
         interactiveRun = 0
-        return bulk.take(passage: passage)
+        return job
     }
 
     mutating func forget(_ ticket: Ticket<Job>, isLined: (Line<Job>.Entry) -> Bool) {
@@ -98,6 +148,9 @@ struct Ring<Job: Hashable & Sendable>: Sendable {
     private static var rememberedCount: Int { 4096 }
 
     var entryCount: Int { principals.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.entryCount } } }
+
+    /// Two of those who have something in line, as far as there are two.
+    var waiting: ArraySlice<UInt32> { turn.prefix(2) }
 
     mutating func append(_ ticket: Ticket<Job>, _ arrival: Int) {
         if principals[ticket.principal] == nil {

@@ -93,7 +93,8 @@ extension Scheduler {
     ) -> Verdict {
         let learnt = refusal.quotaId.flatMap { id in
             refusal.quotaValue.flatMap { value in
-                windows.learn(quotaId: id, limit: value, project: ticket.project, model: ticket.model, now: now)
+                windows.learn(
+                    quotaId: id, limit: value, project: quota(of: ticket.project), model: ticket.model, now: now)
             }
         }
         var verdict = verdict(on: ticket, refusal, sentAt: sentAt, now: now, jitter: jitter)
@@ -104,8 +105,9 @@ extension Scheduler {
     private mutating func verdict(
         on ticket: Ticket<Job>, _ refusal: Refusal, sentAt: Int64, now: Int64, jitter: Double
     ) -> Verdict {
-        let model = GateKey(project: ticket.project, model: ticket.model)
-        let project = GateKey(project: ticket.project, model: nil)
+        let quota = quota(of: ticket.project)
+        let model = GateKey(project: quota, model: ticket.model)
+        let project = GateKey(project: quota, model: nil)
         func after(_ wait: Int64) -> Int64 { now + wait + Int64(Double(min(1000, max(10, wait / 10))) * jitter) }
         switch refusal.kind {
         case .minute:
@@ -130,7 +132,9 @@ extension Scheduler {
             guard count < Self.breakerCount else {
                 return shut(model, Gate(until: after(Self.breakerPause), reason: refusal.reason), nil)
             }
-            let wait = refusal.retryAfter ?? 1000 << Int64(count - 1)
+            // A wait that upstream names is the least; of one's own a half either way by chance.
+            if let wait = refusal.retryAfter { return Verdict(key: nil, until: after(wait)) }
+            let wait = 1000 << Int64(count - 1)
             return Verdict(key: nil, until: now + Int64(Double(wait) * (0.5 + jitter)))
         }
     }

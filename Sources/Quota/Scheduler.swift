@@ -26,6 +26,10 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
 
     package var bounds: Bounds
     var projects: [String: ProjectQueue<Job>] = [:]
+    /// Projects that share the windows and gates of another, by name; the others have their own.
+    var quotas: [String: String] = [:]
+    /// The project that was served last: the others come first, since they may share its windows.
+    var lastServed = ""
     var tickets: [Job: Ticket<Job>] = [:]
     var seatsTaken: [UInt32: Int] = [:]
     /// Jobs under way, by principal.
@@ -64,6 +68,12 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
 
     /// Places in line, those of withdrawn jobs included: at most twice the queued jobs and 33 for each line.
     package var entryCount: Int { projects.values.reduce(0) { $0 + $1.entryCount } }
+
+    /// The name under which the windows and gates of a project stand: its own, or that of one it shares them with.
+    package func quota(of project: String) -> String { quotas[project] ?? project }
+
+    /// Sets which projects share the windows and gates of another; what was counted stays under its name.
+    package mutating func share(_ quotas: [String: String]) { self.quotas = quotas }
 
     package func queuedCount(project: String) -> Int { projects[project]?.seated ?? 0 }
     package func inFlightCount(project: String) -> Int { projects[project]?.inFlight ?? 0 }
@@ -124,15 +134,53 @@ extension Scheduler {
     }
 
     /// What would keep this job from starting now, slots and the queue aside; its own project alone is looked at.
-    package mutating func obstacle(to ticket: Ticket<Job>, now: Int64) -> Obstacle? {
+    package func obstacle(to ticket: Ticket<Job>, now: Int64) -> Obstacle? {
         obstacle(to: ticket, in: ticket.project, now: now)
     }
 
-    mutating func obstacle(to ticket: Ticket<Job>, in project: String, now: Int64) -> Obstacle? {
-        if let gate = gates.standing(project: project, model: ticket.model, now: now) { return .gate(gate) }
+    func obstacle(to ticket: Ticket<Job>, in project: String, now: Int64) -> Obstacle? {
+        obstacle(to: ticket, in: project, isPaced: isPaced(ticket, company(in: project, now: now)), now: now)
+    }
+
+    func obstacle(to ticket: Ticket<Job>, in project: String, isPaced: Bool, now: Int64) -> Obstacle? {
+        if let gate = shutGate(project: project, model: ticket.model, now: now) { return .gate(gate) }
         return windows.obstacle(
-            ticket.demand, project: project, model: ticket.model, isBulk: ticket.class == .bulk, now: now
+            ticket.demand, project: quota(of: project), model: ticket.model,
+            Manner(isBulk: ticket.class == .bulk, isPaced: isPaced), now: now
         ).map(Obstacle.window)
+    }
+
+    /// What holds a waiting job back, in all the projects that may serve it: of those obstacles the one that goes away
+    /// first; nil where there is none, or where a limit is merely spread over its time.
+    package func standstill(of ticket: Ticket<Job>, now: Int64) -> Obstacle? {
+        var soonest: Obstacle?
+        for project in [ticket.home] + ticket.overflow {
+            switch obstacle(to: ticket, in: project, now: now) {
+            case nil: return nil
+            case .window(let window) where window.isPaced: return nil
+            case let found?:
+                if let standing = soonest, standing.until ?? .max <= found.until ?? .max { continue }
+                soonest = found
+            }
+        }
+        return soonest
+    }
+
+    /// Interactive jobs of a principal that has a project to itself may use its windows at once.
+    func isPaced(_ ticket: Ticket<Job>, _ company: Company) -> Bool {
+        ticket.class == .bulk || company.hasOther(than: ticket.principal)
+    }
+
+    /// Who shares the windows of a project.
+    func company(in project: String, now: Int64) -> Company {
+        var company = Company.nobody
+        guard !quotas.isEmpty else {
+            projects[project]?.join(&company, now: now)
+            return company
+        }
+        let quota = quota(of: project)
+        for (name, queue) in projects where self.quota(of: name) == quota { queue.join(&company, now: now) }
+        return company
     }
 
     /// That its principal has as many jobs under way as it may have.
@@ -146,9 +194,20 @@ extension Scheduler {
         projects[ticket.project]?.inFlight += 1
         underWay[ticket.principal, default: 0] += 1
         projects[ticket.project]?.pace.started(ticket.demand, isBulk: isBulk, now: now)
-        gates.passed(ticket.job, project: ticket.project, model: ticket.model, now: now)
+        projects[ticket.project]?.noteStart(of: ticket.principal, now: now)
+        let quota = quota(of: ticket.project)
+        gates.passed(ticket.job, project: quota, model: ticket.model, now: now)
         charges[ticket.job] = windows.charge(
-            ticket.demand, project: ticket.project, model: ticket.model, isBulk: isBulk, now: now)
+            ticket.demand, project: quota, model: ticket.model, isBulk: isBulk, now: now)
+    }
+
+    /// Takes note that a started job's request is on its way.
+    ///
+    /// It was counted when its turn came, before there was a connection for it; it counts for upstream when it arrives.
+    package mutating func left(_ job: Job, now: Int64) {
+        guard var charge = charges.removeValue(forKey: job) else { return }
+        windows.left(&charge, now: now)
+        charges[job] = charge
     }
 
     /// Takes a started job back: its slot, its share of the windows, and what its ending says about gates.
@@ -158,19 +217,19 @@ extension Scheduler {
         projects[ticket.project]?.inFlight -= 1
         let others = underWay[ticket.principal, default: 1] - 1
         underWay[ticket.principal] = others > 0 ? others : nil
+        let quota = quota(of: ticket.project)
         var isAnswered = false
         if case .answered = ending {
             isAnswered = true
-            strikes[GateKey(project: ticket.project, model: ticket.model)] = nil
+            strikes[GateKey(project: quota, model: ticket.model)] = nil
         }
-        gates.ended(ticket.job, project: ticket.project, model: ticket.model, isAnswered: isAnswered)
+        gates.ended(ticket.job, project: quota, model: ticket.model, isAnswered: isAnswered)
         guard let charge = charges.removeValue(forKey: ticket.job) else { return }
         switch ending {
-        case .answered(let cost): windows.settle(charge, project: ticket.project, costMicros: cost, now: now)
-        case .refused: windows.settle(charge, project: ticket.project, costMicros: 0, now: now)
-        case .unsent: windows.takeBack(charge, project: ticket.project, now: now)
-        case .unknown:
-            windows.settle(charge, project: ticket.project, costMicros: charge.demand.holdMicros, now: now)
+        case .answered(let cost): windows.settle(charge, costMicros: cost, now: now)
+        case .refused: windows.settle(charge, costMicros: 0, now: now)
+        case .unsent: windows.takeBack(charge, now: now)
+        case .unknown: windows.settle(charge, costMicros: charge.demand.holdMicros, now: now)
         }
     }
 
@@ -191,7 +250,7 @@ extension Scheduler {
         windows.clockWasSet(by: step)
         gates.shift(by: step)
         windowsOpenAt = windowsOpenAt.map { $0 + step }
-        for name in projects.keys { projects[name]?.pace.shift(by: step) }
+        for name in projects.keys { projects[name]?.shift(by: step) }
         for key in strikes.keys where strikes[key]?.bareSince != .min { strikes[key]?.bareSince += step }
         for (job, ticket) in tickets { tickets[job]?.deadline = ticket.deadline.map { $0 + step } }
         deadlines.shift(by: step)

@@ -13,7 +13,8 @@ package struct WindowStanding: Sendable, Equatable {
     package var resetsAt: Int64?
     /// That the limit is Google's word, not the configuration's.
     package var isLearnt: Bool
-    /// When it is used up at the rate of its period until now; nil when it is not, and for rolling windows.
+    /// When it will be used up at the rate of its period until now; nil when it will not or is already, and for rolling
+    /// windows.
     package var endsAt: Int64?
 
     package init(
@@ -29,6 +30,14 @@ package struct WindowStanding: Sendable, Equatable {
     }
 
     package var remaining: Int64? { limit.map { max(0, $0 - used - held) } }
+
+    /// When a limit is reached at the rate so far; of the first ten minutes no rate is made.
+    static func end(of limit: Int64, used: Int64, in period: Range<Int64>, now: Int64) -> Int64? {
+        let gone = now - period.lowerBound
+        guard gone >= 600_000, used > 0, used < limit else { return nil }
+        let end = now + Int64(Double(limit - used) * Double(gone) / Double(used))
+        return end < period.upperBound ? end : nil
+    }
 }
 
 extension Windows {
@@ -68,17 +77,8 @@ extension Window {
             let period = period(now: now, &calendar)
             // Midnight itself, as people know it.
             standing.resetsAt = max(now, period.upperBound - spread)
-            standing.endsAt = Self.end(of: limit, used: copy.used, in: period, now: now)
+            standing.endsAt = WindowStanding.end(of: limit, used: copy.used + copy.held, in: period, now: now)
         }
         return standing
-    }
-
-    /// When a limit is reached at the rate so far; of the first ten minutes no rate is made.
-    private static func end(of limit: Int64, used: Int64, in period: Range<Int64>, now: Int64) -> Int64? {
-        if used >= limit { return now }
-        let gone = now - period.lowerBound
-        guard gone >= 600_000, used > 0 else { return nil }
-        let end = now + Int64(Double(limit - used) * Double(gone) / Double(used))
-        return end < period.upperBound ? end : nil
     }
 }

@@ -10,25 +10,36 @@ extension Scheduler {
     package mutating func next(now: Int64) -> Ticket<Job>? {
         windowsOpenAt = nil
         let names = projects.keys.sorted()
-        for name in names {
-            if let ticket = take(from: name, now: now) { return ticket }
+        let order = names.filter { $0 > lastServed } + names.filter { $0 <= lastServed }
+        for name in order {
+            guard let ticket = take(from: name, now: now) else { continue }
+            lastServed = name
+            return ticket
         }
         guard overflowing > 0 else { return nil }
-        for name in names {
-            if let ticket = lend(from: name, now: now) { return ticket }
+        for name in order {
+            guard let ticket = lend(from: name, now: now) else { continue }
+            lastServed = name
+            return ticket
         }
         return nil
     }
 
     /// Takes the next job of a project for itself.
     private mutating func take(from name: String, now: Int64) -> Ticket<Job>? {
+        let company = company(in: name, now: now)
         guard var project = projects.removeValue(forKey: name) else { return nil }
+        // Else those of its principal who are not paced would always be before it.
+        let isTurnOfBulk = project.isTurnOfBulk(interactiveRun: bounds.interactiveRun)
         var held = Held()
         var taken: Job?
         if project.hasFreeSlot, project.lined > 0, !gates.paused.contains(name) {
             taken = project.take(interactiveRun: bounds.interactiveRun) { entry, model in
                 guard let ticket = tickets[entry.job], ticket.arrival == entry.arrival else { return .gone }
-                return passage(of: ticket, model, name, &held, now: now)
+                let isPaced =
+                    ticket.class == .bulk && isTurnOfBulk
+                    ? company == .several : isPaced(ticket, company)
+                return passage(of: ticket, model, name, &held, isPaced: isPaced, now: now)
             }
         }
         projects[name] = project
@@ -48,12 +59,12 @@ extension Scheduler {
     }
 
     private mutating func passage(
-        of ticket: Ticket<Job>, _ model: String, _ name: String, _ held: inout Held, now: Int64
+        of ticket: Ticket<Job>, _ model: String, _ name: String, _ held: inout Held, isPaced: Bool, now: Int64
     ) -> Passage {
         let isBulk = ticket.class == .bulk
         if isAtItsMost(ticket) { return .shut }
         if held.everything || held.models.contains(model) || isBulk && held.bulkModels.contains(model) { return .shut }
-        switch obstacle(to: ticket, in: name, now: now) {
+        switch obstacle(to: ticket, in: name, isPaced: isPaced, now: now) {
         case nil: return .open
         case .gate: held.models.insert(model)
         case .window(let window):
@@ -68,7 +79,9 @@ extension Scheduler {
                     held.bulkModels.insert(model)
                 } else {
                     held.models.insert(model)
-                    if case .at = window.opening { usedUpDays.insert(GateKey(project: name, model: model)) }
+                    if case .at = window.opening {
+                        usedUpDays.insert(GateKey(project: quota(of: name), model: model))
+                    }
                 }
             } else {
                 held.models.insert(model)
@@ -85,10 +98,7 @@ extension Scheduler {
         if project.lined > 0 {
             taken = project.take(interactiveRun: bounds.interactiveRun) { entry, _ in
                 guard let ticket = tickets[entry.job], ticket.arrival == entry.arrival else { return .gone }
-                server = ticket.overflow.first { other in
-                    !isAtItsMost(ticket) && projects[other]?.hasFreeSlot ?? false && !isPaused(project: other)
-                        && obstacle(to: ticket, in: other, now: now) == nil
-                }
+                server = isAtItsMost(ticket) ? nil : ticket.overflow.first { mayServe($0, ticket, now: now) }
                 return server == nil ? .shut : .open
             }
         }
@@ -100,6 +110,16 @@ extension Scheduler {
         ticket.project = server
         start(ticket, now: now)
         return ticket
+    }
+
+    /// Whether another project has room for a job now; when its windows open, `next` is asked again.
+    private mutating func mayServe(_ other: String, _ ticket: Ticket<Job>, now: Int64) -> Bool {
+        guard projects[other]?.hasFreeSlot ?? false, !isPaused(project: other) else { return false }
+        let obstacle = obstacle(to: ticket, in: other, now: now)
+        if case .window(let window) = obstacle, case .at(let time) = window.opening {
+            windowsOpenAt = min(windowsOpenAt ?? time, time)
+        }
+        return obstacle == nil
     }
 
     /// Models whose day is used up while interactive jobs wait for it, each told once until `next` finds it again.

@@ -11,6 +11,13 @@ package enum Opening: Sendable, Equatable {
     case never
 }
 
+/// How a request goes through windows.
+struct Manner: Sendable {
+    var isBulk: Bool
+    /// That it leaves room in rolling windows to others who share them.
+    var isPaced: Bool
+}
+
 /// A limit over a rolling span, a day or a month.
 struct Window: Sendable {
     let kind: WindowKind
@@ -77,20 +84,27 @@ struct Window: Sendable {
         return period.lowerBound..<period.upperBound + spread
     }
 
-    /// When there is room for an amount; `advance` has been called.
-    func opening(for amount: Int64, isBulk: Bool, now: Int64, _ calendar: inout CivilCalendar) -> Opening {
-        guard amount > 0, let limit = limit(now: now) else { return .now }
-        guard amount <= limit else { return .never }
-        guard let length = kind.rollingLength else {
-            let end = period(now: now, &calendar).upperBound
-            if used + held + amount > limit { return used + amount > limit ? .at(end) : .uponEnding }
-            return isBulk && interactive != nil ? bulkOpening(for: amount, limit: limit, now: now, end: end) : .now
-        }
+    /// What holds an amount back, `advance` having been called; nil when there is room for it.
+    func obstacle(
+        for amount: Int64, _ manner: Manner, now: Int64, _ calendar: inout CivilCalendar
+    ) -> WindowObstacle? {
+        func usedUp(until opening: Opening) -> WindowObstacle { WindowObstacle(kind: kind, opening: opening) }
+        guard amount > 0, let limit = limit(now: now) else { return nil }
+        guard amount <= limit else { return usedUp(until: .never) }
         let missing = used + held + amount - limit
-        if missing > 0 {
-            return tally.leaving(missing).map { .at($0 + length + spread + 1) } ?? .uponEnding
+        let paced: Opening
+        if let length = kind.rollingLength {
+            if missing > 0 {
+                return usedUp(until: tally.leaving(missing).map { .at($0 + length + spread + 1) } ?? .uponEnding)
+            }
+            paced = manner.isPaced ? pace(amount, limit: limit, length: length, now: now) : .now
+        } else {
+            let end = period(now: now, &calendar).upperBound
+            if missing > 0 { return usedUp(until: missing > held ? .at(end) : .uponEnding) }
+            let isSpread = manner.isBulk && interactive != nil
+            paced = isSpread ? bulkOpening(for: amount, limit: limit, now: now, end: end) : .now
         }
-        return pace(amount, limit: limit, length: length, now: now)
+        return paced == .now ? nil : WindowObstacle(kind: kind, opening: paced, isPaced: true)
     }
 
     /// The first half of a rolling window goes as fast as it is asked for; from then on it goes at the greatest even
@@ -163,6 +177,13 @@ struct Window: Sendable {
         advance(now: now, &calendar)
         tally.prune(before: start(now: now, &calendar))
         tally.add(cost, at: now)
+    }
+
+    /// Counts an amount from now on that was counted from earlier; the bucket it went to.
+    mutating func move(_ amount: Int64, from bucket: Int64, now: Int64, _ calendar: inout CivilCalendar) -> Int64 {
+        advance(now: now, &calendar)
+        tally.takeBack(amount, from: bucket)
+        return tally.add(amount, at: now)
     }
 
     mutating func takeBack(_ amount: Int64, from bucket: Int64) { tally.takeBack(amount, from: bucket) }

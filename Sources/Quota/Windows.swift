@@ -11,6 +11,8 @@ struct Charge: Sendable {
         var bucket: Int64
     }
 
+    /// As it was when it was counted.
+    var project: String
     var model: String
     var demand: Demand
     var counted: [Part]
@@ -22,10 +24,19 @@ struct Charge: Sendable {
 package struct WindowObstacle: Sendable, Equatable {
     package var kind: WindowKind
     package var opening: Opening
+    /// That the limit is not used up: the rest of it is spread over its time for those who share it.
+    package var isPaced: Bool
 
-    package init(kind: WindowKind, opening: Opening) {
+    package init(kind: WindowKind, opening: Opening, isPaced: Bool = false) {
         self.kind = kind
         self.opening = opening
+        self.isPaced = isPaced
+    }
+
+    /// Which of two counts: a limit that is used up, and of two such the one that opens later.
+    fileprivate func isWorse(than other: WindowObstacle) -> Bool {
+        guard isPaced == other.isPaced else { return other.isPaced }
+        return opening.lateness >= other.opening.lateness
     }
 }
 
@@ -121,30 +132,26 @@ package struct Windows: Sendable {
             window
     }
 
-    /// What holds a request back: the window that opens last.
-    package mutating func obstacle(
-        _ demand: Demand, project name: String, model: String, isBulk: Bool, now: Int64
+    /// What holds a request back: the window that opens last, one that is used up before one that is spread.
+    func obstacle(
+        _ demand: Demand, project name: String, model: String, _ manner: Manner, now: Int64
     ) -> WindowObstacle? {
-        guard projects[name] != nil else { return nil }
+        guard let project = projects[name] else { return nil }
+        let counts = project.models[model]?.windows ?? [:]
+        var (pacific, money) = (pacific, money)
         var worst: WindowObstacle?
-        func consider(_ window: inout Window, _ calendar: inout CivilCalendar) {
-            window.advance(now: now, &calendar)
-            let amount = demand.amount(of: window.kind)
-            let opening = window.opening(for: amount, isBulk: isBulk, now: now, &calendar)
-            guard opening != .now, opening.lateness >= worst?.opening.lateness ?? .min else { return }
-            worst = WindowObstacle(kind: window.kind, opening: opening)
-        }
         for kind in WindowKind.allCases {
+            // A copy that is only advanced shares its buckets with the original.
+            guard var window = kind.isSpend ? project.spend[kind] : counts[kind] else { continue }
+            let found: WindowObstacle?
             if kind.isSpend {
-                if projects[name]?.spend[kind] != nil {
-                    consider(
-                        &projects[name, default: Project()].spend[kind, default: Window(kind, spread: spread)], &money)
-                }
-            } else if projects[name]?.models[model]?.windows[kind] != nil {
-                consider(
-                    &projects[name, default: Project()].models[model, default: Model()].windows[
-                        kind, default: Window(kind, spread: spread)], &pacific)
+                window.advance(now: now, &money)
+                found = window.obstacle(for: demand.amount(of: kind), manner, now: now, &money)
+            } else {
+                window.advance(now: now, &pacific)
+                found = window.obstacle(for: demand.amount(of: kind), manner, now: now, &pacific)
             }
+            if let found, worst.map(found.isWorse(than:)) ?? true { worst = found }
         }
         return worst
     }
@@ -153,7 +160,7 @@ package struct Windows: Sendable {
     mutating func charge(_ demand: Demand, project name: String, model: String, isBulk: Bool, now: Int64) -> Charge? {
         guard var project = projects.removeValue(forKey: name) else { return nil }
         defer { projects[name] = project }
-        var charge = Charge(model: model, demand: demand, counted: [], holding: [])
+        var charge = Charge(project: name, model: model, demand: demand, counted: [], holding: [])
         var counts = project.models.removeValue(forKey: model) ?? Model()
         counts.makeRequestWindows(spread: spread)
         for kind in counts.windows.keys {
@@ -173,18 +180,28 @@ package struct Windows: Sendable {
     }
 
     /// Lets go of a request's hold and counts what it cost.
-    mutating func settle(_ charge: Charge, project name: String, costMicros: Int64, now: Int64) {
-        projects[name]?.models[charge.model]?.inFlight -= 1
+    mutating func settle(_ charge: Charge, costMicros: Int64, now: Int64) {
+        projects[charge.project]?.models[charge.model]?.inFlight -= 1
         for kind in charge.holding {
-            projects[name]?.spend[kind]?.settle(charge.demand.holdMicros, as: costMicros, now: now, &money)
+            projects[charge.project]?.spend[kind]?.settle(charge.demand.holdMicros, as: costMicros, now: now, &money)
+        }
+    }
+
+    /// Counts a request from now on, since it has left only now.
+    mutating func left(_ charge: inout Charge, now: Int64) {
+        for place in charge.counted.indices {
+            let part = charge.counted[place]
+            let bucket = projects[charge.project]?.models[charge.model]?.windows[part.kind]?
+                .move(part.amount, from: part.bucket, now: now, &pacific)
+            charge.counted[place].bucket = bucket ?? part.bucket
         }
     }
 
     /// Takes back what was counted for a request of which no byte left.
-    mutating func takeBack(_ charge: Charge, project name: String, now: Int64) {
-        settle(charge, project: name, costMicros: 0, now: now)
+    mutating func takeBack(_ charge: Charge, now: Int64) {
+        settle(charge, costMicros: 0, now: now)
         for part in charge.counted {
-            projects[name]?.models[charge.model]?.windows[part.kind]?.takeBack(part.amount, from: part.bucket)
+            projects[charge.project]?.models[charge.model]?.windows[part.kind]?.takeBack(part.amount, from: part.bucket)
         }
     }
 

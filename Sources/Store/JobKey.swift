@@ -150,9 +150,22 @@ struct JobKey {
         let statements: [(String, StatementArguments)] = [
             ("UPDATE call SET project = ? WHERE job = ? AND project IS NULL", [project, number]),
             ("UPDATE call SET project = ? WHERE job = ? AND number = ?", [other, number, call]),
-            ("UPDATE job SET project = ?, route = ? WHERE number = ?", [other, route, number]),
+            (
+                "UPDATE job SET home = coalesce(home, project), project = ?, route = ? WHERE number = ?",
+                [other, route, number]
+            ),
         ]
         for (sql, arguments) in statements { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
+    }
+
+    /// Lets a call wait for the project that its job was admitted for, which holds its money again.
+    func comeHome(call: Int, in database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                UPDATE call SET project = (SELECT coalesce(home, job.project) FROM job WHERE job.number = call.job)
+                WHERE job = ? AND number = ? AND project IS NOT NULL
+                """
+        ).execute(arguments: [number, call])
     }
 
     /// Takes the job's error from its calls' again.

@@ -112,7 +112,8 @@ package struct OpenJob: Sendable, Equatable {
     package var id: JobID
     package var uid: UInt32
     package var priority: Priority
-    package var project: String
+    /// The project that it was admitted for.
+    package var home: String
     package var modelSent: String
     package var created: Timestamp
     package var deadline: Timestamp

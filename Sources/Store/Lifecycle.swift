@@ -149,7 +149,8 @@ extension Store {
             guard var job = try JobKey.fetch(id, in: database),
                 try job.move(transition, call: call, at: time, in: database)
             else { return false }
-            if let server, server.project != job.project {
+            if transition.to == .waiting { try job.comeHome(call: call, in: database) }
+            if let server, try server.project != job.project || server.project != job.server(of: call, in: database) {
                 try job.serve(call: call, by: server.project, route: server.route, in: database)
                 job.project = server.project
             }

@@ -16,7 +16,7 @@ extension Store {
             let rows = try Row.fetchCursor(
                 database,
                 sql: """
-                    SELECT job.id, uid, priority, job.project, model_sent, created_ms, deadline_ms, call.state,
+                    SELECT job.id, uid, priority, coalesce(home, job.project), model_sent, created_ms, deadline_ms, call.state,
                       call.attempts, input_tokens, overflow, concurrency,
                       (SELECT held_micros FROM hold WHERE hold.job = job.number AND hold.call = call.number)
                     FROM job INDEXED BY job_open JOIN call ON call.job = job.number
@@ -31,7 +31,7 @@ extension Store {
                 } else {
                     jobs.append(
                         OpenJob(
-                            id: id, uid: row[1], priority: try row.token(Priority.self, 2), project: row[3],
+                            id: id, uid: row[1], priority: try row.token(Priority.self, 2), home: row[3],
                             modelSent: row[4], created: Timestamp(milliseconds: row[5]),
                             deadline: Timestamp(milliseconds: row[6]), holdMicros: row[12] ?? 0,
                             inputTokens: row[9], overflow: try row.json([String].self, 10) ?? [],

@@ -52,6 +52,20 @@ package struct Reckoning: Sendable {
     package var limits: [KeptLimit]
 }
 
+extension Reckoning.Sent {
+    /// Of a row with its columns in the order of its members.
+    fileprivate init(_ row: Row) {
+        at = row[0]
+        ended = row[1]
+        project = row[2]
+        model = row[3]
+        isBulk = row[4]
+        requests = row[5]
+        inputTokens = row[6]
+        costMicros = row[7]
+    }
+}
+
 extension Store {
     /// Reads what limits and budgets are rebuilt from.
     ///
@@ -106,7 +120,7 @@ extension Store {
     private static func sent(
         since time: Timestamp, newest: Timestamp, in database: Database
     ) throws -> [Reckoning.Sent] {
-        try Row.fetchAll(
+        let kept = try Row.fetchAll(
             database,
             sql: """
                 SELECT max(sent_ms) AS at, max(call.ended_ms), coalesce(call.project, job.project) AS server, model_sent,
@@ -118,16 +132,47 @@ extension Store {
                 GROUP BY server, model_sent, bulk, CASE WHEN sent_ms >= ?2 THEN sent_ms ELSE sent_ms / 60000 END
                 ORDER BY at
                 """, arguments: [time.milliseconds, newest.milliseconds]
-        ).map {
-            Reckoning.Sent(
-                at: $0[0], ended: $0[1], project: $0[2], model: $0[3], isBulk: $0[4], requests: $0[5],
-                inputTokens: $0[6], costMicros: $0[7])
-        }
+        )
+        let removed = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT sent_ms, NULL, project, model, is_bulk, requests, input_tokens, cost_micros
+                FROM sent_before WHERE sent_ms >= ?
+                """, arguments: [time.milliseconds])
+        return (kept + removed).map(Reckoning.Sent.init)
     }
 
-    /// Notes that a project is paused, or that it is no longer; to resume it opens the gates that an admin has to open.
+    /// Adds up the calls of a job that is about to be removed, as far as a limit still has to know of them.
+    static func remember(sentOf job: Int64, since time: Int64, in database: Database) throws {
+        try database.cachedStatement(
+            sql: """
+                INSERT INTO sent_before (minute, project, model, is_bulk, sent_ms, requests, input_tokens, cost_micros)
+                SELECT sent_ms / 60000, coalesce(call.project, job.project) AS server, model_sent, priority = 'bulk',
+                  max(sent_ms), count(*), sum(input_tokens), sum(settled_micros)
+                FROM call JOIN job ON job.number = call.job
+                  JOIN hold ON hold.job = call.job AND hold.call = call.number
+                WHERE call.job = ?1 AND sent_ms >= ?2 GROUP BY sent_ms / 60000, server
+                ON CONFLICT DO UPDATE SET sent_ms = max(sent_ms, excluded.sent_ms),
+                  requests = requests + excluded.requests, input_tokens = input_tokens + excluded.input_tokens,
+                  cost_micros = cost_micros + excluded.cost_micros
+                """
+        ).execute(arguments: [job, time])
+    }
+
+    /// How long the requests of a day have to be known: its longest has 25 hours.
+    package static let sentKept: Int64 = 26 * 3_600_000
+
+    /// Notes that a project is paused, or that it is no longer; to resume it forgets what a limit has shut.
+    ///
+    /// - Parameters:
+    ///   - isPaused: Which of both.
+    ///   - project: Which project.
+    ///   - quota: The name that its gates are kept under; those of a model without room stay, which have no patience.
+    ///   - time: When.
+    ///   - actor: Who does it.
+    /// - Throws: What SQLite says; then nothing was written.
     package func setPaused(
-        _ isPaused: Bool, project: String, at time: Timestamp, by actor: Origin
+        _ isPaused: Bool, project: String, gatesOf quota: String, at time: Timestamp, by actor: Origin
     ) async throws(StoreError) {
         try await commits.write { database in
             let change =
@@ -136,8 +181,8 @@ extension Store {
                 : "DELETE FROM paused WHERE project = ?1 AND ?2 > 0"
             try database.cachedStatement(sql: change).execute(arguments: [project, time.milliseconds])
             if !isPaused {
-                try database.cachedStatement(sql: "DELETE FROM gate WHERE project = ? AND until_ms = ?")
-                    .execute(arguments: [project, Int64.max])
+                try database.cachedStatement(sql: "DELETE FROM gate WHERE project = ? AND patience_ms IS NOT NULL")
+                    .execute(arguments: [quota])
             }
             try AuditChain.append(
                 AuditEntry(isPaused ? .paused : .resumed, at: time.milliseconds, origin: actor, project: project),

@@ -166,6 +166,9 @@ private struct Excess: Sendable {
         isByAge = false
     }
 
+    /// No job goes within the grace, so this is not later than limits ask.
+    private var sentSince: Int64 { before + Store.graceMilliseconds - Store.sentKept }
+
     var isAny: Bool { isByAge || (jobs ?? 0) > 0 || (bytes ?? 0) > 0 }
 
     // A job was made before it ended, so only ids from before that time are looked at. The newest job stays: its number
@@ -196,11 +199,13 @@ private struct Excess: Sendable {
                 try database.cachedStatement(
                     sql: "SELECT sha256 FROM artifact WHERE job = ?1 UNION SELECT sha256 FROM input WHERE job = ?1"),
                 arguments: [number])
+            try Store.remember(sentOf: number, since: sentSince, in: database)
             try database.cachedStatement(sql: "DELETE FROM job WHERE number = ?").execute(arguments: [number])
             left.jobs = left.jobs.map { $0 - 1 }
             left.bytes = left.bytes.map { $0 - (row[1] as Int64) }
             removed += 1
         }
+        try database.cachedStatement(sql: "DELETE FROM sent_before WHERE sent_ms < ?").execute(arguments: [sentSince])
         if removed > 0 { FaultPoint.reach(.retentionBeforeCommit) }
         return (removed, (bytes ?? 0) - (left.bytes ?? 0), files)
     }

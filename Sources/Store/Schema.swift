@@ -152,11 +152,14 @@ enum Schema {
         ) WITHOUT ROWID;
         """
 
+    // `sent_before` is what limits still have to know of calls whose jobs are no longer kept, by minutes.
     // What upstream has said that outlasts a run: shut gates (`model` is empty for a whole project), limits, files that
     // lie at Google. All of it is said of one Google project, so it goes when another key is found; `key` tells by a
-    // salted digest. `overflow` and `concurrency` are what a rule said of a job that waits.
+    // salted digest. `overflow` and `concurrency` are what a rule said of a job that waits; `home` is the project that it
+    // was admitted for, once another has served a call of it.
     private static let fifth = """
         ALTER TABLE job ADD COLUMN overflow TEXT;
+        ALTER TABLE job ADD COLUMN home TEXT;
         ALTER TABLE job ADD COLUMN concurrency INTEGER;
 
         CREATE TABLE gate (
@@ -176,6 +179,16 @@ enum Schema {
           value INTEGER NOT NULL,
           until_ms INTEGER NOT NULL,
           PRIMARY KEY (project, model, kind)
+        ) WITHOUT ROWID;
+
+        CREATE TABLE sent_before (
+          minute INTEGER NOT NULL,
+          project TEXT NOT NULL,
+          model TEXT NOT NULL,
+          is_bulk INTEGER NOT NULL,
+          sent_ms INTEGER NOT NULL,
+          requests INTEGER NOT NULL, input_tokens INTEGER NOT NULL, cost_micros INTEGER NOT NULL,
+          PRIMARY KEY (minute, project, model, is_bulk)
         ) WITHOUT ROWID;
 
         CREATE TABLE upload (

@@ -9,9 +9,9 @@ public struct JobEvent: Sendable, Hashable, Codable {
     /// The request that waits; absent inside the daemon, which fills it in for each waiter.
     public var request: RequestID?
     public var state: JobState
-    /// Place in the queue, from 1; with `queued`.
+    /// Place in the queue, from 1; with `queued` and `waiting`, if it is in line.
     public var position: Int?
-    /// Expected time to the start; with `queued`.
+    /// Expected time to the start; with `queued` and `waiting`, if it can be told.
     public var startsInSeconds: Double?
     /// Which attempt this is, from 1; with `sent`.
     public var attempt: Int?
@@ -19,9 +19,9 @@ public struct JobEvent: Sendable, Hashable, Codable {
     public var usuallySeconds: [Double]?
     /// Image bytes so far; with `receiving`.
     public var bytes: Int?
-    /// The kind of gate that is shut; with `waiting`.
+    /// The kind of gate that is shut or of limit that is used up; with `waiting`.
     public var reason: ErrorKind?
-    /// When that gate opens; with `waiting`.
+    /// When that opens, if it opens by itself; with `waiting`.
     public var until: Timestamp?
 
     public init(

@@ -28,6 +28,10 @@ public struct JobResult: Sendable, Hashable, Codable {
     public var startedAt: Timestamp?
     public var endedAt: Timestamp?
     public var error: WireError?
+    /// Why it does not go on; with `waiting`.
+    public var reason: ErrorKind?
+    /// When that ends, if it ends by itself; with `waiting`.
+    public var until: Timestamp?
 
     public init(
         job: JobID, state: JobState, route: String, project: String, label: String?, model: JobModel,
@@ -35,7 +39,7 @@ public struct JobResult: Sendable, Hashable, Codable {
         grounding: GroundingResult? = nil, continues: JobID? = nil, warnings: [Warning] = [], requested: Requested,
         usage: Usage? = nil, cost: Cost? = nil, reused: Bool = false,
         attempts: Int = 0, timing: Timing? = nil, createdAt: Timestamp? = nil, startedAt: Timestamp? = nil,
-        endedAt: Timestamp? = nil, error: WireError? = nil
+        endedAt: Timestamp? = nil, error: WireError? = nil, reason: ErrorKind? = nil, until: Timestamp? = nil
     ) {
         self.job = job
         self.state = state
@@ -60,12 +64,14 @@ public struct JobResult: Sendable, Hashable, Codable {
         self.startedAt = startedAt
         self.endedAt = endedAt
         self.error = error
+        self.reason = reason
+        self.until = until
     }
 
     private enum CodingKeys: String, CodingKey {
         case job, state, route, project, label, model, images, extraImages, failed, text, grounding
         case continues, warnings, requested, usage, cost
-        case reused, attempts, timing, createdAt, startedAt, endedAt, error
+        case reused, attempts, timing, createdAt, startedAt, endedAt, error, reason, until
     }
 
     // Written out for one field: the contract shows `"label":null`, which a synthesised encoder would leave out.
@@ -94,6 +100,8 @@ public struct JobResult: Sendable, Hashable, Codable {
         try container.encodeIfPresent(startedAt, forKey: .startedAt)
         try container.encodeIfPresent(endedAt, forKey: .endedAt)
         try container.encodeIfPresent(error, forKey: .error)
+        try container.encodeIfPresent(reason, forKey: .reason)
+        try container.encodeIfPresent(until, forKey: .until)
     }
 }
 

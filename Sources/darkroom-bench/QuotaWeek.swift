@@ -49,6 +49,8 @@ struct QuotaWeek {
     var longestBulkGap: Int64 = 0
     var interactiveRun = 0
     var longestRun = 0
+    /// By Pacific day, from 0.
+    var bulkStarts: [Int: Int] = [:]
     private var wakeAt: Int64 = .max
     private let hasBursts: Bool
     private let start: Int64
@@ -150,11 +152,22 @@ struct QuotaWeek {
             longestBulkGap = max(longestBulkGap, now - lastBulkStart)
             lastBulkStart = now
             interactiveRun = 0
-        } else if scheduler.queuedCount > 0, nextBulk < bulkJobs.count {
-            interactiveRun += 1
+            if let day = project.days.firstIndex(where: { $0.contains(now) }) { bulkStarts[day, default: 0] += 1 }
+        } else if let waiting = bulkJobs.last, jobs[waiting].startedAt == nil, jobs[waiting].model == ticket.model {
+            let obstacle = scheduler.obstacle(to: jobs[waiting].ticket, now: now)
+            interactiveRun = Self.isKeptFromBulk(obstacle) ? 0 : interactiveRun + 1
             longestRun = max(longestRun, interactiveRun)
         }
         events.add(.arrive(number), at: now + .random(in: 20...1200, using: &random))
+    }
+
+    /// That bulk waits for the day or for a gate, not for its turn.
+    private static func isKeptFromBulk(_ obstacle: Obstacle?) -> Bool {
+        switch obstacle {
+        case .gate?: true
+        case .window(let window)?: window.kind == .requestsPerDay
+        case nil: false
+        }
     }
 
     private mutating func receive(_ answer: UpstreamAnswer, _ number: Int, now: Int64) {
@@ -198,8 +211,8 @@ struct QuotaWeek {
         guard nextBulk < bulkJobs.count else { return }
         let number = bulkJobs[.random(in: nextBulk..<bulkJobs.count, using: &random)]
         guard jobs[number].promised == nil, jobs[number].startedAt == nil,
-            let forecast = scheduler.forecast(number, usualSeconds: 12, now: now)
+            let seconds = scheduler.forecast(number, usualSeconds: 12, now: now)?.startsInSeconds
         else { return }
-        jobs[number].promised = (now, forecast.startsInSeconds)
+        jobs[number].promised = (now, seconds)
     }
 }

@@ -37,7 +37,7 @@ struct SimulatedProject {
     let spendPer10Minutes: Int64
     let spendPerDay: Int64
     let trouble: Trouble
-    private let days: [Range<Int64>]
+    let days: [Range<Int64>]
     private var arrivals: [String: [(time: Int64, tokens: Int)]] = [:]
     private var ofDay: [String: (day: Int, count: Int)] = [:]
     private var spent: [(time: Int64, micros: Int64)] = []

@@ -49,6 +49,8 @@ struct WeekReport {
         let violations = week.project.violations.values.reduce(0, +)
         let worst = waits(of: QuotaWeek.steady).max() ?? .infinity
         let left = week.jobs.count { $0.principal == QuotaWeek.bulk && $0.startedAt == nil }
+        let lastDay = week.bulkStarts.keys.max() ?? 0
+        let fewest = (0..<lastDay).map { week.bulkStarts[$0] ?? 0 }.min() ?? 0
         var promises = [
             Promise(what: "limit violations", goal: "0", found: "\(violations)", isKept: violations == 0),
             Promise(
@@ -59,8 +61,11 @@ struct WeekReport {
                 isKept: week.wasted == 0),
             Promise(what: "bulk jobs not started in the week", goal: "0", found: "\(left)", isKept: left == 0),
             Promise(
-                what: "interactive starts in a row while bulk waits", goal: "",
-                found: "\(week.longestRun)", isKept: true),
+                what: "interactive starts in a row while bulk waits and the day has more than its reserve",
+                goal: "at most 8", found: "\(week.longestRun)", isKept: week.longestRun <= 8),
+            Promise(
+                what: "fewest bulk starts of a day, as long as there are some", goal: "a 36th of the day's limit, 94",
+                found: "\(fewest)", isKept: fewest >= 94),
             Promise(
                 what: "longest time without a bulk start", goal: "", found: "\(seconds(week.longestBulkGap)) s",
                 isKept: true),

@@ -104,6 +104,7 @@ final class Progress {
         case .waiting:
             parts.append("waiting" + (event.reason.map { " for \($0.rawValue)" } ?? ""))
             if let until = event.until { parts.append("until \(until)") }
+            if let position = event.position { parts.append("place \(position)") }
         case .sent:
             parts.append((event.attempt ?? 1) > 1 ? "sent, attempt \(event.attempt ?? 1)" : "sent")
             if let elapsed { parts.append(Quantity.time(Double(elapsed))) }

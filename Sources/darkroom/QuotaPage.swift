@@ -4,13 +4,9 @@ import Wire
 
 struct QuotaPage {
     private(set) var lines: [String] = []
-    private let now: Timestamp
 
-    /// - Parameters:
-    ///   - quota: As the daemon told it.
-    ///   - now: For the forecast.
-    init(_ quota: GetQuota.Result, now: Timestamp) {
-        self.now = now
+    /// - Parameter quota: As the daemon told it.
+    init(_ quota: GetQuota.Result) {
         for project in quota.projects {
             lines.append("project \(project.name)")
             if project.models.allSatisfy(\.windows.isEmpty), project.spend.isEmpty {
@@ -32,7 +28,7 @@ struct QuotaPage {
         if window.source == .learnt { words.append("learnt from a refusal") }
         add(
             indent: 4, window.kind, used: Double(window.used), held: Double(window.held), limit: Double(window.limit),
-            words, window.resetsAt)
+            words, window.resetsAt, window.endsAt)
     }
 
     private mutating func add(_ spend: GetQuota.Spend) {
@@ -40,20 +36,20 @@ struct QuotaPage {
         if spend.heldUSD > 0 { words.append("\(Quantity.dollars(spend.heldUSD)) held") }
         add(
             indent: 2, "spend_\(spend.kind)", used: spend.spentUSD, held: spend.heldUSD, limit: spend.limitUSD, words,
-            spend.resetsAt)
+            spend.resetsAt, spend.endsAt)
     }
 
     private mutating func add(
         indent: Int, _ kind: String, used: Double, held: Double, limit: Double, _ words: [String],
-        _ resetsAt: Timestamp?
+        _ resetsAt: Timestamp?, _ endsAt: Timestamp?
     ) {
         var words = words
         if let resetsAt {
             words.append("opens again \(resetsAt)")
-            let forecast = Forecast(
-                used: used + held, limit: limit, resetsAt: resetsAt, isMonth: kind.hasSuffix("month"))
-            let isLong = kind.hasSuffix("day") || kind.hasSuffix("month")
-            if isLong, let end = forecast.words(now: now) { words.append(end) }
+            if let endsAt {
+                let forecast = Forecast(endsAt: endsAt, resetsAt: resetsAt, isMonth: kind.hasSuffix("month"))
+                words.append("at this rate used up \(forecast.words)")
+            }
         }
         let name = kind.split(separator: "_").joined(separator: " ")
         let label = (String(repeating: " ", count: indent) + name).rightPadded(to: 30)
@@ -75,47 +71,35 @@ struct QuotaPage {
     }
 }
 
-/// Whether a day or a month will last, if it goes on as it went so far.
+/// When a day or a month will be used up, as people say it.
 struct Forecast {
-    let used: Double
-    let limit: Double
-    /// The midnight that ends it.
+    let endsAt: Timestamp
+    /// The midnight that ends the day or the month.
     let resetsAt: Timestamp
     let isMonth: Bool
 
-    /// When it will be used up; nothing when it lasts, or when it is too early to say.
-    func words(now: Timestamp) -> String? {
-        let elapsed = Double(now.milliseconds - start.milliseconds)
-        // A handful of requests in the first minutes says nothing about a day.
-        guard used > 0, used < limit, elapsed >= 600_000 else { return nil }
-        let end = Timestamp(milliseconds: now.milliseconds + Int64((limit - used) / used * elapsed))
-        guard end < resetsAt else { return nil }
-        return "at this rate used up \(isMonth ? "on \(date(end))" : "at \(time(end))")"
+    var words: String {
+        guard let hoursBehind else { return isMonth ? "on \(date(behind: 0))" : "at \(time(behind: 0)) UTC" }
+        if isMonth { return "on \(date(behind: hoursBehind))" }
+        // Before it the clock may have been another one: it is changed two hours after a midnight, and such a day has 23
+        // hours at least.
+        let isAfterChange = endsAt.milliseconds >= resetsAt.milliseconds - 21 * Self.hour
+        return isAfterChange ? "at \(time(behind: hoursBehind)) PT" : "at \(time(behind: 0)) UTC"
     }
 
-    private static let day: Int64 = 86_400_000
-
-    private var start: Timestamp {
-        guard isMonth else { return Timestamp(milliseconds: resetsAt.milliseconds - Self.day) }
-        // Twelve hours before the midnight that ends it is on its last day in every time zone, whose number is its length.
-        let last = Timestamp(milliseconds: resetsAt.milliseconds - Self.day / 2).description
-        let days = Int64(last.dropFirst(8).prefix(2)) ?? 30
-        return Timestamp(milliseconds: resetsAt.milliseconds - days * Self.day)
-    }
+    private static let hour: Int64 = 3_600_000
 
     /// Pacific time is 7 or 8 hours behind, and that is when its midnight is in UTC.
     private var hoursBehind: Int64? {
-        let rest = resetsAt.milliseconds % Self.day
-        return rest == 7 * 3_600_000 ? 7 : rest == 8 * 3_600_000 ? 8 : nil
+        let rest = resetsAt.milliseconds % (24 * Self.hour)
+        return rest == 7 * Self.hour ? 7 : rest == 8 * Self.hour ? 8 : nil
     }
 
-    private func local(_ time: Timestamp) -> String {
-        Timestamp(milliseconds: time.milliseconds - (hoursBehind ?? 0) * 3_600_000).description
+    private func local(behind hours: Int64) -> String {
+        Timestamp(milliseconds: endsAt.milliseconds - hours * Self.hour).description
     }
 
-    private func date(_ time: Timestamp) -> String { String(local(time).prefix(10)) }
+    private func date(behind hours: Int64) -> String { String(local(behind: hours).prefix(10)) }
 
-    private func time(_ time: Timestamp) -> String {
-        "\(local(time).dropFirst(11).prefix(5)) \(hoursBehind == nil ? "UTC" : "PT")"
-    }
+    private func time(behind hours: Int64) -> String { String(local(behind: hours).dropFirst(11).prefix(5)) }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Testing
 import Wire
 
@@ -13,36 +14,27 @@ struct QuotaPageTests {
         #expect(QuotaPage.bar(used: used, held: held, limit: limit) == bar)
     }
 
-    /// 2026-11-23T08:00:00Z is midnight in California.
-    private func words(_ used: Double, _ hour: Int64, isMonth: Bool = false) -> String? {
-        let midnight = Timestamp(milliseconds: 1_795_420_800_000)
-        let forecast = Forecast(used: used, limit: 100, resetsAt: midnight, isMonth: isMonth)
-        return forecast.words(now: Timestamp(milliseconds: midnight.milliseconds - (24 - hour) * 3_600_000))
+    @Test(arguments: [
+        // A day of winter; the days on which the clock is changed, after that and before it.
+        ("2026-11-22T20:00:00Z", "2026-11-23T08:00:00Z", "at 12:00 PT"),
+        ("2026-11-01T22:10:00Z", "2026-11-02T08:00:00Z", "at 14:10 PT"),
+        ("2026-11-01T08:30:00Z", "2026-11-02T08:00:00Z", "at 08:30 UTC"),
+        ("2027-03-14T21:10:00Z", "2027-03-15T07:00:00Z", "at 14:10 PT"),
+        ("2027-03-14T09:30:00Z", "2027-03-15T07:00:00Z", "at 09:30 UTC"),
+        // The midnight of another zone.
+        ("2026-11-22T12:00:00Z", "2026-11-23T00:00:00Z", "at 12:00 UTC"),
+    ])
+    func aDayThatWillNotLastSaysWhenItEnds(endsAt: String, resetsAt: String, words: String) throws {
+        #expect(try forecast(endsAt, resetsAt, isMonth: false).words == words)
     }
 
-    @Test func aDayThatWillNotLastSaysWhenItEnds() {
-        #expect(words(50, 6) == "at this rate used up at 12:00 PT")
-        #expect(words(25, 6) == nil)
-        #expect(words(100, 6) == nil)
-        #expect(words(0, 6) == nil)
-        #expect(words(50, 0) == nil)
+    @Test func aMonthThatWillNotLastSaysOnWhichDay() throws {
+        #expect(try forecast("2026-11-21T06:00:00Z", "2026-12-01T08:00:00Z", isMonth: true).words == "on 2026-11-20")
     }
 
-    /// November has 30 days: 31 would make this month's first day the day before.
-    @Test func aMonthIsAsLongAsItIs() {
-        let end = Timestamp(milliseconds: 1_796_112_000_000)
-        #expect(end.description == "2026-12-01T08:00:00Z")
-        let now = Timestamp(milliseconds: end.milliseconds - 20 * 86_400_000)
-        #expect(
-            Forecast(used: 50, limit: 100, resetsAt: end, isMonth: true).words(now: now)
-                == "at this rate used up on 2026-11-21")
+    private func forecast(_ endsAt: String, _ resetsAt: String, isMonth: Bool) throws -> Forecast {
+        Forecast(endsAt: try time(endsAt), resetsAt: try time(resetsAt), isMonth: isMonth)
     }
 
-    @Test func aZoneThatIsNotPacificIsToldInUTC() {
-        let end = Timestamp(milliseconds: 1_795_420_800_000 - 8 * 3_600_000)
-        let now = Timestamp(milliseconds: end.milliseconds - 18 * 3_600_000)
-        #expect(
-            Forecast(used: 50, limit: 100, resetsAt: end, isMonth: false).words(now: now)
-                == "at this rate used up at 12:00 UTC")
-    }
+    private func time(_ text: String) throws -> Timestamp { Timestamp(try Date(text, strategy: .iso8601)) }
 }

@@ -66,7 +66,9 @@ final class FakeGenerator: ImageGenerator {
         try check(params)
         return CallPlan(
             project: project, route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
-            holdMicros: 500, expectedMicros: 400, usuallySeconds: [8, 20], upstreamTimeout: .seconds(300),
+            // Another hold than 500 is asked for as a seed.
+            holdMicros: params.seed.map(Int64.init) ?? 500, expectedMicros: 400, usuallySeconds: [8, 20],
+            upstreamTimeout: .seconds(300),
             requested: Requested(aspectRatio: params.aspectRatio), expectedPixels: (1024, 1024), inputTokens: 10)
     }
 

@@ -11,7 +11,10 @@ final class ManualClock: EngineClock {
     }
 
     private struct State {
+        /// By the wall.
         var now: Int64
+        /// How far the wall clock was set from what has gone by.
+        var set: Int64 = 0
         var sleepers: [Int: Sleeper] = [:]
         var token = 0
         var watchers: [(until: Int64, continuation: CheckedContinuation<Void, Never>)] = []
@@ -22,7 +25,7 @@ final class ManualClock: EngineClock {
     init(at milliseconds: Int64 = 1_000_000) { state = Mutex(State(now: milliseconds)) }
 
     func now() -> Timestamp { Timestamp(milliseconds: state.withLock { $0.now }) }
-    func elapsed() -> Duration { .milliseconds(state.withLock { $0.now }) }
+    func elapsed() -> Duration { .milliseconds(state.withLock { $0.now - $0.set }) }
 
     func sleep(until time: Timestamp) async {
         let token = state.withLock { state in
@@ -57,9 +60,15 @@ final class ManualClock: EngineClock {
         }
     }
 
-    func advance(by milliseconds: Int64) {
+    func advance(by milliseconds: Int64) { move(by: milliseconds, isSet: false) }
+
+    /// Sets the wall clock: no time goes by.
+    func set(by milliseconds: Int64) { move(by: milliseconds, isSet: true) }
+
+    private func move(by milliseconds: Int64, isSet: Bool) {
         let due = state.withLock { state in
             state.now += milliseconds
+            if isSet { state.set += milliseconds }
             let due = state.sleepers.filter { $0.value.until <= state.now }
             for token in due.keys { state.sleepers[token] = nil }
             return due.values.map(\.continuation)

@@ -1,6 +1,7 @@
 // After the end: exact requests, retry, reuse, and what becomes of an unknown outcome's hold.
 
 import Engine
+import Quota
 import Foundation
 import Store
 import Testing
@@ -132,6 +133,22 @@ struct SettlementTests {
             let result = try await bench.engine.result(of: id, for: alice)
             #expect(result.error?.charged == .yes)
             #expect(try await bench.engine.status().unknown == 0)
+            // Settled while the run before was being counted, it would be held in memory for ever.
+            #expect(try await bench.store.balance().held == 0 && bench.engine.balance.held == 0)
+            #expect(bench.engine.isBalanced)
+        }
+    }
+
+    @Test func theTimeAfterWhichAnUnknownOutcomeCountsAsChargedMayBeConfiguredAnew() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            await bench.fake.next().end(.outcomeUnknown(WireError(.outcomeUnknown, "it broke off")))
+            _ = try await bench.engine.wait(for: id, from: alice)
+            bench.engine.adopt(EngineSettings(unknownHold: .seconds(60), jitter: { 0 }))
+            await bench.clock.sleeper(until: 1_000_000 + 3_600_000)
+            bench.clock.advance(by: 3_600_000)
+            await bench.clock.sleeper(until: 1_000_000 + 3_600_000 + 60_000)
+            #expect(try await bench.engine.status().unknown == 0 && bench.engine.balance.held == 0)
         }
     }
 

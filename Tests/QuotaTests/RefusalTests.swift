@@ -85,8 +85,12 @@ struct RefusalTests {
         scheduler.seat(ticket(99, model: "other"))
         scheduler.enqueue(99)
         #expect(scheduler.startAll(at: noon + 86_400_000) == (model == nil ? [] : [99]))
-        scheduler.open(key)
-        #expect(scheduler.startAll(at: noon + 86_400_000).count >= 9)
+        // One goes first, and when that one was let in the others do.
+        scheduler.resume(project: "p", now: noon + 86_400_000)
+        let probe = scheduler.next(now: noon + 86_400_000)
+        #expect(probe != nil && scheduler.startAll(at: noon + 86_400_000).allSatisfy { $0 == 99 })
+        if let probe { scheduler.finish(probe, .answered(costMicros: 0), now: noon + 86_400_000) }
+        #expect(scheduler.startAll(at: noon + 86_400_000).count >= 8)
     }
 
     @Test func aBareRefusalBacksOffToAMinute() {
@@ -132,12 +136,44 @@ struct RefusalTests {
         #expect(scheduler.startAll(at: noon + 61_000).count == 1)
     }
 
+    @Test func toResumeLeavesAModelWithoutRoomAlone() {
+        var scheduler = scheduler()
+        for second in 0..<5 as Range<Int64> {
+            _ = scheduler.refuseOne(Refusal(.unavailable, reason: "r"), at: noon + second)
+        }
+        scheduler.resume(project: "p", now: noon + 1000)
+        #expect(scheduler.startAll(at: noon + 1000) == [])
+    }
+
+    @Test(arguments: [0, 1] as [Double])
+    func aWaitThatIsNamedBesideA503IsTheLeast(jitter: Double) {
+        var scheduler = scheduler()
+        let verdict = scheduler.refuseOne(
+            Refusal(.unavailable, reason: "r", retryAfter: 8000), at: noon, jitter: jitter)
+        #expect(verdict?.key == nil && (8000...9000).contains((verdict?.until ?? 0) - noon))
+    }
+
+    @Test func aStartedJobDoesNotGoOutIntoWhatWasShutMeanwhileUnlessItProbesThat() {
+        var scheduler = scheduler()
+        let started = (0..<2).compactMap { _ in scheduler.next(now: noon) }
+        #expect(started.map { scheduler.isShut(to: $0, now: noon) } == [false, false])
+        _ = scheduler.refused(
+            started[0], Refusal(.minute, reason: "r", retryAfter: 1000), sentAt: noon, now: noon, jitter: 0)
+        scheduler.finish(started[0], .refused, now: noon)
+        #expect(scheduler.isShut(to: started[1], now: noon))
+        let probe = scheduler.next(now: noon + 1010)
+        #expect(probe.map { scheduler.isShut(to: $0, now: noon + 1010) } == false)
+        #expect(scheduler.isShut(to: started[1], now: noon + 1010))
+        scheduler.pause(project: "p")
+        #expect(probe.map { scheduler.isShut(to: $0, now: noon + 1010) } == true)
+    }
+
     @Test func aPausedProjectTakesInAndStartsNothing() {
         var scheduler = scheduler()
         scheduler.pause(project: "p")
         #expect(scheduler.admit(ticket(50), mayStart: true, now: noon) == .queue)
         #expect(scheduler.startAll(at: noon) == [])
-        scheduler.resume(project: "p")
+        scheduler.resume(project: "p", now: noon)
         #expect(scheduler.startAll(at: noon).count == 10)
     }
 

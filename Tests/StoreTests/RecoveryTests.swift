@@ -38,6 +38,31 @@ struct RecoveryTests {
         #expect(try await store.verifyAudit().firstBroken == nil)
     }
 
+    @Test func aCallThatWasLentAndRefusedWaitsAtHomeWithItsMoney() async throws {
+        let state = try StateFixture()
+        let id = JobID(rawValue: "a")
+        do {
+            let store = try state.open()
+            var job = newJob("a")
+            job.callCount = 2
+            _ = try await store.admit(job, started: 0)
+            for call in 0..<2 {
+                #expect(try await store.start(id, call: call, at: time(1500), by: (project: "spare", route: "openai")))
+            }
+            #expect(try await store.job(id)?.result.project == "spare")
+            #expect(try await holders(store) == ["spare", "spare"])
+            #expect(try await store.requeue(id, call: 0, at: time(1600)))
+        }
+        let store = try state.open(at: 9000)
+        #expect(try await store.openJobs().map(\.home) == ["default"])
+        #expect(try await holders(store) == ["default", "spare"])
+    }
+
+    private func holders(_ store: Store) async throws -> [String] {
+        try await store.reckoning(spentSince: time(0), sentSince: time(0), newest: time(0)).holds
+            .sorted { $0.call < $1.call }.map(\.project)
+    }
+
     @Test func aSecondDaemonIsToldWhoHasTheState() throws {
         let state = try StateFixture()
         let first = try state.open()

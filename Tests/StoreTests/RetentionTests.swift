@@ -133,4 +133,22 @@ struct RetentionTests {
         #expect(try await remove(Retention(maxAge: .seconds(3600))).jobs == 250)
         #expect(try jobs.count == 1)
     }
+
+    @Test func whatADaysLimitHasToKnowOfRemovedJobsIsKeptForAsLongAsThat() async throws {
+        for hours in [30, 20, 2] as [Int64] { try await endedJob(hours) }
+        try await addNewest()
+        let since = time(Self.now - Store.sentKept)
+        func sent() async throws -> [Int64] {
+            let reckoning = try await store.reckoning(
+                spentSince: since, sentSince: since, newest: time(Self.now))
+            #expect(reckoning.sent.allSatisfy { $0.project == "default" && $0.model == "gemini-x" && !$0.isBulk })
+            return reckoning.sent.map { Self.now - $0.at }.sorted()
+        }
+        let all = try await sent()
+        #expect(all == [0, 2 * Self.hour, 20 * Self.hour])
+        #expect(try await remove(Retention(maxJobs: 0)).jobs == 3)
+        #expect(try await sent() == all)
+        let rows = try state.edit { try Int64.fetchAll($0, sql: "SELECT cost_micros FROM sent_before") }
+        #expect(rows == [300, 300])
+    }
 }

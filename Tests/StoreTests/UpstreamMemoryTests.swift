@@ -30,14 +30,18 @@ struct UpstreamMemoryTests {
         #expect(try await reckoning(store).limits == [limit])
     }
 
-    @Test func toResumeOpensWhatAnAdminHasToOpenAndNothingElse() async throws {
+    @Test func toResumeForgetsWhatALimitHasShutAndNothingElse() async throws {
         let state = try StateFixture()
         let store = try state.open()
         defer { withExtendedLifetime(state) {} }
         try await store.keep(gate(until: .max), nil, at: time(1000))
         try await store.keep(gate(until: 5000, model: nil), nil, at: time(1000))
-        try await store.setPaused(false, project: "p", at: time(2000), by: alice)
-        #expect(try await reckoning(store).gates == [gate(until: 5000, model: nil)])
+        // One without room for the model, which nobody at this end can mend.
+        var breaker = gate(until: 5000, model: "other")
+        breaker.patience = nil
+        try await store.keep(breaker, nil, at: time(1000))
+        try await store.setPaused(false, project: "second", gatesOf: "p", at: time(2000), by: alice)
+        #expect(try await reckoning(store).gates == [breaker])
     }
 
     @Test func anotherKeyIsOnRecordAndForgetsWhatWasSaidOfTheLastOnesProject() async throws {

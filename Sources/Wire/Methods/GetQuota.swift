@@ -60,9 +60,12 @@ public enum GetQuota: Method {
         /// Absent when nothing is used.
         public var resetsAt: Timestamp?
         public var source: Source
+        /// When it will be used up if it goes on as until now; absent when it will last until `resetsAt`.
+        public var endsAt: Timestamp?
 
         public init(
-            kind: String, limit: Int, used: Int, held: Int, remaining: Int, resetsAt: Timestamp?, source: Source
+            kind: String, limit: Int, used: Int, held: Int, remaining: Int, resetsAt: Timestamp?, source: Source,
+            endsAt: Timestamp? = nil
         ) {
             self.kind = kind
             self.limit = limit
@@ -71,6 +74,7 @@ public enum GetQuota: Method {
             self.remaining = remaining
             self.resetsAt = resetsAt
             self.source = source
+            self.endsAt = endsAt
         }
     }
 
@@ -90,13 +94,19 @@ public enum GetQuota: Method {
         public var heldUSD: Double
         /// Absent when nothing is used.
         public var resetsAt: Timestamp?
+        /// When it will be used up if it goes on as until now; absent when it will last until `resetsAt`.
+        public var endsAt: Timestamp?
 
-        public init(kind: String, limitUSD: Double, spentUSD: Double, heldUSD: Double, resetsAt: Timestamp?) {
+        public init(
+            kind: String, limitUSD: Double, spentUSD: Double, heldUSD: Double, resetsAt: Timestamp?,
+            endsAt: Timestamp? = nil
+        ) {
             self.kind = kind
             self.limitUSD = limitUSD
             self.spentUSD = spentUSD
             self.heldUSD = heldUSD
             self.resetsAt = resetsAt
+            self.endsAt = endsAt
         }
     }
 

@@ -14,12 +14,12 @@ public enum PriceImage: Method {
         public var model: String
         public var route: String
         public var project: String
-        /// When it would be sent, as far as the queue and the limits tell.
-        public var startsInSeconds: Double
+        /// When it would be sent, as far as the queue and the limits tell; absent where somebody has to act first.
+        public var startsInSeconds: Double?
 
         public init(
             expectedUSD: Double, holdUSD: Double, model: String, route: String, project: String,
-            startsInSeconds: Double
+            startsInSeconds: Double?
         ) {
             self.expectedUSD = expectedUSD
             self.holdUSD = holdUSD

@@ -30,8 +30,10 @@ enum Price {
         facts.add("at most", Quantity.dollars(price.holdUSD))
         facts.add("model", price.model)
         facts.add("project", "\(price.project), \(price.route)")
-        let wait = price.startsInSeconds
-        facts.add("starts", wait < 0.5 ? "at once" : "in about \(Quantity.time(wait))")
+        facts.add(
+            "starts",
+            price.startsInSeconds.map { $0 < 0.5 ? "at once" : "in about \(Quantity.time($0))" }
+                ?? "not before project \(price.project) is resumed")
         facts.print()
     }
 }

@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import Client
-import FoundationEssentials
 import Wire
 
 struct QuotaCommand: DarkroomCommand {
@@ -18,7 +17,7 @@ struct QuotaCommand: DarkroomCommand {
     func run() throws {
         let received = try root.shared.connect().call(GetQuota.self, GetQuota.Params(project: project))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
-        for line in QuotaPage(received.result, now: Timestamp(Date())).lines {
+        for line in QuotaPage(received.result).lines {
             Conversation.answer(Conversation.plain(line))
         }
     }
