@@ -7,6 +7,7 @@ import Wire
 /// The rules as they stand, with the catalogue's names resolved.
 struct Policy: Sendable {
     private let rules: [Rule]
+    private let budgets: [SharedBudget]
     private let resolve: @Sendable (String) -> Model?
     private let adminUIDs: Set<UInt32>
     private let defaultModel: String
@@ -26,6 +27,8 @@ struct Policy: Sendable {
         var projects: [String]?
         var allowance = Rule.Allowance()
         var logsPrompt = false
+        /// Of which all count that are the principal's.
+        var budgets: [SharedBudget] = []
     }
 
     /// What the rules say to a request.
@@ -40,6 +43,7 @@ struct Policy: Sendable {
     ///   - resolve: From an alias or id to the model that is asked; nothing for a name of no model.
     init(_ configuration: Configuration, resolve: @escaping @Sendable (String) -> Model?) {
         rules = configuration.rules
+        budgets = configuration.budgets
         adminUIDs = configuration.adminUIDs
         defaultModel = configuration.defaultModel
         self.resolve = resolve
@@ -69,7 +73,7 @@ struct Policy: Sendable {
                         "ask on the admin socket, or have an admin write a rule with native = true", "native"),
                     rule: nil)
             }
-            return .allowed(Verdict())
+            return .allowed(Verdict(budgets: budgets))
         }
         guard let rule = rules.first(where: { $0.matches(principal) }) else {
             return .refused(.denied("no rule lets you ask for images", "ask an admin of this host"), rule: nil)
@@ -90,14 +94,16 @@ struct Policy: Sendable {
 
     /// What bounds a principal, whatever is asked for.
     func terms(for principal: Principal) -> Terms {
-        guard let rule = rules.first(where: { $0.matches(principal) }) else { return Terms() }
+        guard let rule = rules.first(where: { $0.matches(principal) }) else {
+            return Verdict(budgets: budgets).terms(for: principal)
+        }
         return verdict(of: rule).terms(for: principal)
     }
 
     private func verdict(of rule: Rule) -> Verdict {
         Verdict(
             rule: rule.place, match: rule.match, priority: rule.priority, projects: rule.projects,
-            allowance: rule.allowance, logsPrompt: rule.logsPrompts)
+            allowance: rule.allowance, logsPrompt: rule.logsPrompts, budgets: budgets)
     }
 
     /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.

@@ -171,6 +171,7 @@ extension ProjectConfiguration {
     fileprivate func engineLimits(_ catalogue: Catalogue) -> ProjectLimits {
         let models = limits.map { (catalogue.resolve($0.model)?.id ?? $0.model, $0.limits) }
         return ProjectLimits(
-            models: Dictionary(models) { first, _ in first }, spendPer10Minutes: spendPer10Minutes, budget: budget)
+            models: Dictionary(models) { first, _ in first }, spendPer10Minutes: spendPer10Minutes, budget: budget,
+            quota: sharesQuotaOf)
     }
 }

@@ -42,6 +42,49 @@ import Testing
         #expect(settings.projectLimits["a"]?.models.keys.sorted() == ["gemini-3.1-flash-image"])
     }
 
+    @Test func entriesOfOneKeyOrOneGoogleProjectHaveOneQuotaUnlessTheyAreToldApart() throws {
+        let configuration = try load(
+            """
+            [[project]]
+            name = "a"
+            [project.limits.flash]
+            requests_per_day = 10
+            [[project]]
+            name = "b"
+            route = "openai"
+            [[project]]
+            name = "c"
+            credential = "other"
+            [[project]]
+            name = "d"
+            quota = "own"
+            [project.limits.flash]
+            requests_per_day = 20
+            [[project]]
+            name = "e"
+            credential = "third"
+            quota = "own"
+            [[project]]
+            name = "f"
+            base_url = "http://127.0.0.1:9/v1beta"
+            [[project]]
+            name = "g"
+            route = "vertex"
+            google_project = "my-project-123"
+            [[project]]
+            name = "h"
+            route = "vertex"
+            credential = "another"
+            google_project = "my-project-123"
+            """)
+        let sharing = configuration.projects.map { [$0.name, $0.sharesQuotaOf ?? ""] }
+        #expect(
+            sharing == [
+                ["a", ""], ["b", "a"], ["c", ""], ["d", ""], ["e", "d"], ["f", ""], ["g", ""], ["h", "g"],
+            ])
+        #expect(Startup.engineSettings(configuration).projectLimits["b"]?.quota == "a")
+    }
+
     @Test(arguments: [
         ("[[project]]\nname = \"a\"\n[project.limits.flash]\nrequests_per_minute = -1", "darkroom.toml:4", "is -1"),
         ("[[project]]\nname = \"a\"\n[project.spend]\nper_day = -0.5", "darkroom.toml:4", "is -0.5"),
@@ -58,6 +101,18 @@ import Testing
             "[[rule]]\nsocket = \"api\"\n[[rule]]\nsocket = \"api\"\nper_day = 1", "darkroom.toml:3",
             "this rule never decides"
         ),
+        (
+            "[[project]]\nname = \"a\"\n[project.limits.flash]\nrequests_per_day = 1\n"
+                + "[[project]]\nname = \"b\"\n[project.limits.flash]\nrequests_per_day = 2",
+            "darkroom.toml:7", "project b has another requests_per_day for flash than project a"
+        ),
+        (
+            "[[project]]\nname = \"a\"\ncredential = \"x\"\nquota = \"q\"\n[project.spend]\nper_10_minutes = 1\n"
+                + "[[project]]\nname = \"b\"\nquota = \"q\"\n[project.spend]\nper_10_minutes = 2",
+            "darkroom.toml:11", "another per_10_minutes"
+        ),
+        ("[[budget]]\nper_day = 1", "darkroom.toml:1", "a user, a group or a unit"),
+        ("[[budget]]\nuser = \"0\"", "darkroom.toml:1", "needs per_day or per_month"),
     ])
     func whatIsWrongIsNamedWithItsLine(text: String, place: String, says: String) {
         let error = #expect(throws: ConfigurationError.self) { try load(text) }

@@ -129,6 +129,36 @@ import Wire
         #expect(try daemon.holdCount == 1)
     }
 
+    @Test func budgetsAddUpAndTheFirstThatIsUsedUpDecides() throws {
+        let (simulator, daemon) = try running(
+            quota: "{}", scale: 1, project: "\n[[rule]]\nsocket = \"api\"\nper_day = 5",
+            extra: "[[budget]]\nuser = \"\(getuid())\"\nper_day = 0.2")
+        let socket = try RawSocket(daemon.socket)
+        let error = try #require(try socket.call(1, "image.generate", #"{"prompt":"p","count":9}"#).error)
+        #expect(error.kind == .overBudget && error.message.contains("is $0.2"))
+        #expect(try socket.call(2, "image.generate", #"{"prompt":"p","delivery":"none"}"#).error == nil)
+        let own = try socket.call(3, "quota.get").decode(GetQuota.Result.self).you.spend
+        #expect(own.map(\.limitUSD) == [5, 0.2] && Set(own.map(\.spentUSD)).count == 1)
+        #expect(try simulator.spending().count == 1)
+    }
+
+    @Test func twoEntriesOfOneKeyShareItsLimit() throws {
+        let simulator = try RunningSimulator()
+        _ = try simulator.call("POST", "/quota", body: #"{"models":{"*":{"rpm":6}},"clockScale":20}"#)
+        let second =
+            "[project.limits.\"\(Self.model)\"]\nrequests_per_minute = 6\n[[project]]\nname = \"second\"\n"
+            + "base_url = \"\(simulator.url)\"\nca_file = \"\(simulator.caFile)\""
+        let daemon = try RunningDaemon(
+            configuration: RunningDaemon.configuration(simulator, project: second),
+            environment: ["DARKROOM_CLOCK_SCALE": "20"])
+        #expect(try ask(6, daemon, #","project":"second""#) == [])
+        #expect(try ask(4, daemon) == [])
+        let counts = try counts(simulator)
+        #expect(counts.sent == 10 && counts.tooMany == 0, "\(counts)")
+        let quota = try RawSocket(daemon.socket).call(1, "quota.get").decode(GetQuota.Result.self)
+        #expect(quota.projects.map { $0.models.first?.windows.map(\.limit) } == [[6], [6]])
+    }
+
     @Test func aPausedProjectSendsNothing() throws {
         let (simulator, daemon) = try running(quota: "{}", scale: 1)
         let admin = try RawSocket(daemon.adminSocket)
@@ -138,7 +168,7 @@ import Wire
         let refused = try client.call(1, "project.resume", #"{"project":"default"}"#)
         #expect(refused.error?.kind == .notPermitted)
         let late = try client.call(2, "image.generate", #"{"prompt":"p","deadlineSeconds":0.5}"#)
-        #expect(late.error?.kind == .deadline && late.error?.charged == .no)
+        #expect(late.error?.kind == .paused && late.error?.charged == .no)
         #expect(late.events.contains { $0["reason"] == .string("paused") })
         #expect(try client.call(3, "server.status").decode(GetStatus.Result.self).projects.map(\.paused) == [true])
         #expect(try simulator.spending() == [])

@@ -3,6 +3,7 @@
 import Engine
 import Foundation
 import Gemini
+import Quota
 import TestKit
 import Testing
 import Wire
@@ -47,6 +48,37 @@ import Wire
         #expect(error?.kind == .notPermitted && error?.path == path)
         let wide = try policy(projects + "[[rule]]\nuser = \"1000\"\nnative = true\n")
         #expect(wide.refusal(of: try params(beyond), by: principal()) == nil)
+    }
+
+    @Test func allBudgetsThatMatchCountBesideTheRules() throws {
+        let budgets = """
+            [[budget]]
+            user = "1000"
+            per_day = 3
+            [[budget]]
+            group = "7"
+            each = true
+            per_month = 4
+            [[budget]]
+            unit = "build-*.service"
+            per_day = 5
+            [[budget]]
+            user = "2000"
+            per_day = 6
+
+            """
+        let ruled = try policy(budgets + "[[rule]]\nsocket = \"api\"\nper_day = 1\ntotal_per_day = 2\n")
+        let mine = ruled.terms(for: principal(groups: [7], unit: "build-1.service")).budgets
+        let ofRule = ["each of socket api: uid 1000", "all of socket api"]
+        let own = ["budget uid 1000", "budget gid 7: uid 1000", "budget unit build-*.service"]
+        #expect(mine.map(\.account) == ofRule + own)
+        #expect(mine.compactMap(\.budget.perDay) == [1_000_000, 2_000_000, 3_000_000, 5_000_000])
+        #expect(mine.compactMap(\.budget.perMonth) == [4_000_000])
+        #expect(ruled.terms(for: principal(3000)).budgets.count == 2)
+        let free = try policy(budgets)
+        #expect(free.terms(for: principal(groups: [7])).budgets.map(\.account) == Array(own.prefix(2)))
+        let verdict = try free.check(try params(#"{"prompt":"p"}"#), by: principal(2000))
+        #expect(verdict.terms(for: principal(2000)).budgets.map(\.account) == ["budget uid 2000"])
     }
 
     @Test func aRuleNamesTheMethodsThatItLetsThrough() throws {

@@ -14,6 +14,8 @@ struct Configuration: Sendable {
     var projects: [ProjectConfiguration]
     /// First match wins; no rule at all: whoever may connect may ask.
     var rules: [Rule]
+    /// All that match count.
+    var budgets: [SharedBudget] = []
     var limits: LimitsConfiguration
     var retention = RetentionConfiguration()
     /// That a request is refused of which a part has no price in the catalogue.
@@ -112,6 +114,7 @@ struct Configuration: Sendable {
         }
         if projects.isEmpty { projects = [.standard] }
         for project in projects { try Self.refuseTwins(project, catalogue) }
+        try QuotaSharing.join(&projects, catalogue)
         limits = LimitsConfiguration()
         if var table = try reader.table("limits") { limits = try LimitsConfiguration(&table) }
         if var table = try reader.table("retention") { retention = try RetentionConfiguration(&table) }
@@ -125,6 +128,10 @@ struct Configuration: Sendable {
                     reason: "this rule never decides: the one at \(earlier.place) matches whomever it matches")
             }
             rules.append(read)
+        }
+        for budget in try reader.tables("budget") {
+            var budget = budget
+            budgets.append(try SharedBudget(&budget, cautions: &cautions))
         }
         try reader.finish()
     }

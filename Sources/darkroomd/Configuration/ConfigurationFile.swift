@@ -81,7 +81,7 @@ enum ConfigurationFile {
             switch (key, members[key]?.value, setting.value) {
             case ("project", .array(let projects)?, .array(let more)):
                 members[key]?.value = .array(mergeProjects(projects, more))
-            case ("rule", .array(let rules)?, .array(let more)):
+            case ("rule", .array(let rules)?, .array(let more)), ("budget", .array(let rules)?, .array(let more)):
                 members[key]?.value = .array(rules + more)
             case (_, .table?, .table):
                 // [limits] is a table of keys, and keys replace.

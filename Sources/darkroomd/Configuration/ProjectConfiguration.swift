@@ -22,7 +22,12 @@ struct ProjectConfiguration: Sendable {
     var limits: [ModelLimits] = []
     /// In micro-dollars.
     var spendPer10Minutes: Int64?
+    var tenMinutesOrigin: Setting.Origin?
     var budget = Budget()
+    /// Whose limits at Google it has, where the admin says so.
+    var quota: String?
+    /// The first of the projects that have one quota, if that is another than this.
+    var sharesQuotaOf: String?
     /// Between two looks at what models upstream offers.
     var listingInterval: Duration
 
@@ -115,6 +120,12 @@ extension ProjectConfiguration {
         addressFamily = try reader.token("address_family", UpstreamClient.AddressFamily.self) ?? .any
         // max_concurrent: most requests in flight to upstream; 8.
         maxConcurrent = try reader.integer("max_concurrent", in: 1...10_000) ?? 8
+        // quota: a name; projects that state the same one are one project at Google and share its limits. By default
+        // those do that have the same credential and host, or the same google_project.
+        quota = try reader.string("quota")
+        if let quota, !Self.isName(quota) {
+            throw reader.invalid("quota", "is no name; letters, digits, '.', '_' and '-' are allowed, 64 at most")
+        }
         // list_models_hours: between two looks at the models that upstream offers; 24.
         listingInterval =
             try reader.number("list_models_hours", in: 0.001...8760).map { .seconds($0 * 3600) }
@@ -132,6 +143,7 @@ extension ProjectConfiguration {
             spendPer10Minutes = try spend.number("per_10_minutes", in: 0...1_000_000_000).map(Self.micros)
             // per_day: a day; refused when used up.
             budget.perDay = try spend.number("per_day", in: 0...1_000_000_000).map(Self.micros)
+            tenMinutesOrigin = spend.origin(of: "per_10_minutes")
             // per_month: a month; refused when used up.
             budget.perMonth = try spend.number("per_month", in: 0...1_000_000_000).map(Self.micros)
             try spend.finish()

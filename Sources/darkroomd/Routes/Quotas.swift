@@ -59,6 +59,7 @@ extension Policy.Verdict {
                 Terms.RuleBudget(account: "each of \(match): uid \(principal.uid)", budget: own))
         }
         if total != Budget() { terms.budgets.append(Terms.RuleBudget(account: "all of \(match)", budget: total)) }
+        terms.budgets += budgets.compactMap { $0.terms(for: principal) }
         return terms
     }
 }
