@@ -26,6 +26,7 @@ struct Policy: Sendable {
         var projects: [String]?
         var allowance = Rule.Allowance()
         var logsPrompt = false
+        var abortsOnCancel = false
     }
 
     /// What the rules say to a request.
@@ -97,7 +98,7 @@ struct Policy: Sendable {
     private func verdict(of rule: Rule) -> Verdict {
         Verdict(
             rule: rule.place, match: rule.match, priority: rule.priority, projects: rule.projects,
-            allowance: rule.allowance, logsPrompt: rule.logsPrompts)
+            allowance: rule.allowance, logsPrompt: rule.logsPrompts, abortsOnCancel: rule.cancel == .abort)
     }
 
     /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.
