@@ -263,3 +263,8 @@ extension ArtifactStore {
         return hasher.finalize().hexadecimal
     }
 }
+
+extension SHA256.Digest {
+    /// 64 lower-case hexadecimal digits.
+    var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
+}

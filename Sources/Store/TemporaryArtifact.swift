@@ -298,8 +298,3 @@ package final class TemporaryArtifact: Sendable {
         FileSystem.removeIfThere(old.path)
     }
 }
-
-extension SHA256.Digest {
-    /// 64 lower-case hexadecimal digits.
-    var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
-}
