@@ -14,19 +14,27 @@ extension Engine {
     ///
     /// - Parameters:
     ///   - params: What is asked for; its `inputs` are not looked at.
+    ///   - asked: The same as the caller put it, by which it is known under its idempotency key; `params` when nil.
     ///   - inputs: The input images, copied before this returns.
     ///   - principal: Who asks; policy has let it pass.
     ///   - terms: What the policy's deciding rule adds.
     /// - Returns: The new job, or the one that has the same idempotency key.
     /// - Throws: Before anything is spent; `charged` is absent, since no job exists.
     package func generate(
-        _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
+        _ params: GenerateImage.Params, asked: GenerateImage.Params? = nil, inputs: [InputSource] = [],
+        from principal: Principal, terms: Terms = Terms()
     ) async throws(WireError) -> JobID {
         let arrived = clock.elapsed()
+        let asked = asked ?? params
         let (params, terms) = homed(params, terms)
+        let key = params.idempotencyKey.map { OwnedKey(uid: principal.uid, key: $0) }
+        if let key { try await take(key) }
+        defer { if let key { giveBack(key) } }
+        // Before all that depends on how things stand now: who comes back for a job needs neither room nor money.
+        if let key, let job = try await job(under: key, params, asked, inputs) { return job }
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
-        return try await admit(params, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, asked: asked, taken, from: principal, terms, arrived: arrived)
     }
 
     /// Copies the inputs of a request.
@@ -87,7 +95,7 @@ extension Engine {
         } catch {
             throw WireError(error)
         }
-        return try await admit(params, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, asked: params, taken, from: principal, terms, arrived: arrived)
     }
 
     func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
@@ -102,11 +110,12 @@ extension Engine {
 
     /// Admits a job whose inputs are files; those that it does not take are given back.
     private func admit(
-        _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, _ terms: Terms,
-        arrived: Duration
+        _ params: GenerateImage.Params, asked: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal,
+        _ terms: Terms, arrived: Duration
     ) async throws(WireError) -> JobID {
         do throws(WireError) {
-            let request = try await request(params, taken, from: principal, terms, arrived: arrived)
+            let request = try await request(
+                params, asked: asked, taken, from: principal, terms, arrived: arrived)
             let (id, isNew) = try await admit(request)
             if !isNew { await store.discard(taken) }
             return id
@@ -118,8 +127,8 @@ extension Engine {
 
     /// The request with its plan.
     func request(
-        _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, _ terms: Terms,
-        arrived: Duration
+        _ params: GenerateImage.Params, asked: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal,
+        _ terms: Terms, arrived: Duration
     ) async throws(WireError) -> Request {
         var params = params
         params.inputs = taken.inputs.isEmpty ? nil : taken.inputs.map { .artifact($0.sha256) }
@@ -134,8 +143,8 @@ extension Engine {
             return (try? generator.plan(params, material))?.model.sent == plan.model.sent
         }
         return Request(
-            params: params, material: material, plan: plan, principal: principal, terms: terms, overflow: overflow,
-            arrived: arrived, now: clock.now())
+            params: params, asked: asked, material: material, plan: plan, principal: principal, terms: terms,
+            overflow: overflow, arrived: arrived, now: clock.now())
     }
 
     private func admit(_ request: Request) async throws(WireError) -> (JobID, isNew: Bool) {
@@ -151,14 +160,7 @@ extension Engine {
             throw WireError(error)
         }
         let live = liveJob(row, request)
-        let started: Int
-        do throws(WireError) {
-            started = try seat(live, request)
-        } catch {
-            // Whoever asks again for what is there already needs neither money nor a seat.
-            guard case .existing(let existing, let isSame)? = try? await store.known(row) else { throw error }
-            return (try found(existing, isSame: isSame, request), false)
-        }
+        let started = try seat(live, request)
         let admitted: Admitted
         do {
             admitted = try await store.admit(row, started: started)
@@ -167,9 +169,14 @@ extension Engine {
             logger.error("a job could not be admitted", metadata: ["error": "\(error)"])
             throw WireError(error)
         }
-        if case .existing(let existing, let isSame) = admitted {
+        switch admitted {
+        case .new: break
+        case .existing(let existing, let isSame):
             giveBack(live, started: started)
-            return (try found(existing, isSame: isSame, request), false)
+            return (try found(existing, isSame: isSame, wait: request.params.wait), false)
+        case .broken(let missing):
+            giveBack(live, started: started)
+            throw .brokenConversation(missing)
         }
         for call in enter(row.id, started: started) {
             // Stopped between the slot and here: it was not sent, so its row says so again.
@@ -194,24 +201,15 @@ extension Engine {
         }
         switch admitted {
         case .new: return (row.id, true)
-        case .existing(let existing, let isSame): return (try found(existing, isSame: isSame, request), false)
+        case .existing(let existing, let isSame):
+            return (try found(existing, isSame: isSame, wait: request.params.wait), false)
+        case .broken(let missing): throw .brokenConversation(missing)
         case nil:
             guard request.params.reuse == .only else { return nil }
             throw WireError(
                 .notFound, "there is no earlier result of this request", hint: "ask with reuse \"prefer\" to make one",
                 path: "reuse")
         }
-    }
-
-    /// The job under an idempotency key, for a caller who may wait for it.
-    private func found(_ existing: JobID, isSame: Bool, _ request: Request) throws(WireError) -> JobID {
-        guard isSame else {
-            throw WireError(
-                .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
-                charged: .no, path: "idempotencyKey", job: existing)
-        }
-        if request.params.wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
-        return existing
     }
 
     func deadline(of request: Request) -> Timestamp {
@@ -231,6 +229,8 @@ extension Engine {
             holdMicros: plan.holdMicros, inputTokens: plan.inputTokens,
             budgets: request.terms.budgets.map(\.account), inputs: request.material.inputs, continues: params.continues,
             reuseKey: Self.reuseKey(params, plan))
+        row.sameness = Self.sameness(request.asked, inputs: request.material.inputs.map(\.sha256))
+        row.conversation = request.material.history.map(\.job)
         row.prompt = PromptRecord(params.prompt, hasText: request.terms.logsPrompt)
         row.overflow = request.overflow
         row.concurrency = request.terms.concurrency
@@ -244,8 +244,9 @@ extension Engine {
                 isHandedOver: true, queued: request.arrived)
         }
         var live = LiveJob(
-            id: row.id, owner: request.principal.uid, deadline: row.deadline.milliseconds, params: request.params,
-            material: request.material, plan: request.plan, calls: calls, arrived: request.arrived)
+            id: row.id, owner: request.principal.uid, label: row.label, deadline: row.deadline.milliseconds,
+            params: request.params, material: request.material, plan: request.plan, calls: calls,
+            arrived: request.arrived)
         live.callersDue = request.params.wait ?? true ? 1 : 0
         return live
     }

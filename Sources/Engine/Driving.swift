@@ -18,6 +18,7 @@ extension Engine {
             return freeSlot(of: ticket)
         }
         guard borrow(ticket) else { return }
+        guard isStarted || store.hasRoom else { return await waitForRoom(ticket) }
         let order: CallOrder
         let sinks: Sinks
         do throws(Unprepared) {
@@ -33,9 +34,15 @@ extension Engine {
             }
         }
         if !isStarted {
-            guard mayDepart(id) else {
+            switch state.withLock({ departure(of: id, $0) }) {
+            case .open: break
+            case .over:
                 freeSlot(of: ticket)
                 return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: false)
+            case .stopping:
+                freeSlot(of: ticket)
+                return await pause(id, Self.stoppingError(id.job, charged: .no), delay: .zero, gate: nil)
+            case .shut: break
             }
             do {
                 let isShared = !ticket.overflow.isEmpty
@@ -59,11 +66,16 @@ extension Engine {
                 announce(id, .sent, &state)
             }
         }
-        switch depart(ticket) {
-        case .go: break
-        case .late:
+        let abort = Bell()
+        switch depart(ticket, abort) {
+        case .open: break
+        case .over:
             freeSlot(of: ticket)
             return await endUnsent(id, Self.deadlineError(charged: .no), wasStarted: true)
+        case .stopping:
+            freeSlot(of: ticket)
+            return await requeue(
+                id, Self.stoppingError(id.job, charged: .no), delay: .zero, gate: nil, upstream: .zero)
         case .shut(let error, let postponement):
             freeSlot(of: ticket)
             return await refused(id, error, postponement, upstream: .zero)
@@ -71,37 +83,37 @@ extension Engine {
         FaultPoint.reach(.requestBeforeSend)
         let begun = clock.elapsed()
         let sentAt = clock.now().milliseconds
-        let outcome = await generators[ticket.project]?.generate(
-            order, sink: { try sinks.next() },
-            progress: { [weak self] in self?.progressed(id, $0) })
+        let outcome = await exchange(order, with: ticket.project, sinks, abort: abort)
         let upstream = clock.elapsed() - begun
         FaultPoint.reach(.lastByte)
         let postponement = postpone(ticket, outcome, sentAt: sentAt)
         freeSlot(of: ticket, Self.ending(outcome, order.plan), measured: upstream)
-        await conclude(id, order, outcome, postponement, upstream: upstream)
+        await conclude(id, order, outcome, sinks, postponement, upstream: upstream)
     }
 
-    /// Whether a call may still go out: its job's deadline has not come and nobody has cancelled it.
-    private func mayDepart(_ id: CallID) -> Bool { state.withLock { mayDepart(id, $0) } }
-
-    private func mayDepart(_ id: CallID, _ state: State) -> Bool {
-        guard let job = state.jobs[id.job], job.cancelAsked == nil else { return false }
-        return !job.hasMissedDeadline && job.deadline > clock.now().milliseconds
-    }
-
-    /// What the last look before the first byte shows.
+    /// Whether a call may go out.
     private enum Departure {
-        /// The call counts as sent.
-        case go
-        case late
+        case open
+        /// Its job's deadline has come, or somebody has cancelled it.
+        case over
+        /// It stays for the next run.
+        case stopping
         /// What it would run into has been shut since its turn came.
         case shut(WireError, Postponement)
     }
 
-    /// The last look before the first byte.
-    private func depart(_ ticket: Ticket<CallID>) -> Departure {
+    private func departure(of id: CallID, _ state: State) -> Departure {
+        guard let job = state.jobs[id.job], job.cancelAsked == nil, !job.hasMissedDeadline,
+            job.deadline > clock.now().milliseconds
+        else { return .over }
+        return state.phase == .stopping || state.phase == .stopped ? .stopping : .open
+    }
+
+    /// The last look before the first byte; when this is open the call counts as sent, and the bell aborts it.
+    private func depart(_ ticket: Ticket<CallID>, _ abort: Bell) -> Departure {
         state.withLock { state in
-            guard mayDepart(ticket.job, state) else { return .late }
+            let departure = departure(of: ticket.job, state)
+            guard case .open = departure else { return departure }
             let now = moment(&state)
             if state.scheduler.isShut(to: ticket, now: now),
                 let gate = state.scheduler.shutGate(project: ticket.project, model: ticket.model, now: now)
@@ -112,7 +124,8 @@ extension Engine {
                     Postponement(until: now, gate: key, mayRetry: true, project: ticket.project))
             }
             state[ticket.job]?.isSent = true
-            return .go
+            state[ticket.job]?.abort = abort
+            return .open
         }
     }
 
@@ -124,7 +137,7 @@ extension Engine {
     }
 
     /// Why there is no order for a job.
-    private enum Unprepared: Error {
+    enum Unprepared: Error {
         /// It may come: the store did not answer, or the key is missing since a restart.
         case wait(WireError, Duration)
         case never(WireError)
@@ -169,15 +182,6 @@ extension Engine {
             }, timeout: plan.upstreamTimeout)
     }
 
-    private func openSinks(of id: CallID) throws(Unprepared) -> Sinks {
-        do {
-            return try Sinks(store.artifacts)
-        } catch {
-            logger.error("no file for an image could be opened", metadata: ["job": "\(id.job)", "error": "\(error)"])
-            throw .wait(WireError(error, charged: .no, job: id.job), .seconds(5))
-        }
-    }
-
     private func replan(
         _ id: JobID, project: String, _ params: GenerateImage.Params, _ material: Material
     ) throws(WireError) -> CallPlan {
@@ -206,21 +210,11 @@ extension Engine {
         }
     }
 
-    private func progressed(_ id: CallID, _ progress: CallProgress) {
-        state.withLock { state in
-            switch progress {
-            case .sent:
-                FaultPoint.reach(.requestWritten)
-                state.scheduler.left(id, now: moment(&state))
-            case .receiving(let bytes):
-                state[id]?.bytes = bytes
-                announce(id, .receiving, &state)
-            }
         }
     }
 
     private func conclude(
-        _ id: CallID, _ order: CallOrder, _ outcome: CallOutcome?, _ postponement: Postponement?,
+        _ id: CallID, _ order: CallOrder, _ outcome: CallOutcome?, _ sinks: Sinks, _ postponement: Postponement?,
         upstream: Duration
     ) async {
         switch outcome {
@@ -234,7 +228,9 @@ extension Engine {
             error.job = id.job
             // Before its row says so: whoever decides about it finds it in both.
             state.withLock { $0.ledger.markUnknown(id) }
-            await end(id, .lose, error, costMicros: 0, .open, upstream: upstream)
+            let whole = await keepWhole(sinks.given, of: id.job)
+            if !whole.isEmpty { error.hint = "an image of it had come whole and is kept: darkroom show \(id.job)" }
+            await end(id, .lose, error, costMicros: 0, .open, whole, upstream: upstream)
         case nil: await fail(id, order, WireError(.internal, "the project is gone", charged: .no), upstream: upstream)
         }
     }
@@ -264,13 +260,15 @@ extension Engine {
 
     private func end(
         _ id: CallID, _ transition: Transition, _ error: WireError, costMicros: Int64, _ settlement: Settlement,
-        upstream: Duration?
+        _ whole: [KeptArtifact] = [], upstream: Duration?
     ) async {
-        let call = FailedCall(
+        var call = FailedCall(
             job: id.job, call: id.call, at: clock.now(), error: error, costMicros: costMicros,
             timing: upstream.map { timing(of: id, upstream: $0) })
+        call.artifacts = whole
+        let ended = call
         await settle(id, error, settlement) { [store] () async throws(StoreError) in
-            try await store.end(transition, call)
+            try await store.end(transition, ended)
         }
     }
 }

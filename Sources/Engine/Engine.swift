@@ -66,6 +66,8 @@ package final class Engine: Sendable {
         /// That the jobs of the run before are in memory, and who holds until they are.
         var isTakenUp = false
         var holders: [Int: CheckedContinuation<Void, Never>] = [:]
+        /// Idempotency keys of which a request is being admitted, and who waits for its verdict.
+        var keys: [OwnedKey: [Int: CheckedContinuation<Bool, Never>]] = [:]
         var scheduler: Scheduler<CallID>
         var ledger: Ledger<CallID>
         /// That what the run before has used and holds is counted.
@@ -75,6 +77,8 @@ package final class Engine: Sendable {
         var alarms = DeadlineQueue<JobID>()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
         var armed: Int64?
+        /// Until then nothing more is sent: the disk had no room for what would come.
+        var storageShutUntil: Int64?
         /// What upstream said when it shut a gate.
         var gateErrors: [GateKey: WireError] = [:]
         /// Until when a gate was shut when those behind it were last looked at: each of those that run into it together
@@ -153,15 +157,15 @@ package final class Engine: Sendable {
     /// Takes up what the run before left and works until `stop`, or until the task is cancelled.
     package func run() async {
         state.withLock { $0.isRunning = true }
-        let sweepBefore = clock.now()
+        let start = clock.now()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.keepTime() }
             group.addTask {
                 await self.takeUp()
-                await self.sweep(before: sweepBefore)
+                await self.sweep(before: start)
             }
             group.addTask { await self.settleUnknown() }
-            group.addTask { await self.keepHouse() }
+            group.addTask { await self.keepHouse(since: start) }
             for await item in work { group.addTask { await self.perform(item) } }
             state.withLock { $0.phase = .stopping }
             // Stopping: what is under way may finish until the drain ends, and is aborted then.
@@ -185,9 +189,8 @@ package final class Engine: Sendable {
             return (jobs, state.takeHolders())
         }
         for holder in holders { holder.resume() }
-        for (id, job) in jobs {
-            var error = Self.stoppingError(id)
-            if job.mayHaveCost { error.charged = .unknown }
+        for job in jobs.values {
+            let error = Self.stoppingError(job)
             for waiter in job.waiters.values { waiter.resume(returning: .interrupted(error)) }
             for watcher in job.watchers.values { watcher.finish() }
         }
@@ -200,7 +203,7 @@ package final class Engine: Sendable {
         let (wasRunning, holders) = state.withLock { state in
             if state.phase != .stopped { state.phase = .stopping }
             state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
-            for (id, job) in state.jobs where job.hasIdleCall { interrupt(id, Self.stoppingError(id), &state) }
+            for (id, job) in state.jobs where job.hasIdleCall { interrupt(id, Self.stoppingError(job), &state) }
             return (state.isRunning, state.takeHolders())
         }
         for holder in holders { holder.resume() }
@@ -209,10 +212,15 @@ package final class Engine: Sendable {
         if wasRunning { await ended.wait() }
     }
 
-    static func stoppingError(_ id: JobID) -> WireError {
+    /// What is told of a job that goes on with the next run; another of its calls may be out, or have its image.
+    static func stoppingError(_ job: LiveJob) -> WireError {
+        stoppingError(job.id, charged: job.mayHaveCost ? .unknown : .no)
+    }
+
+    static func stoppingError(_ id: JobID, charged: Charged) -> WireError {
         WireError(
             .stopping, "the daemon is stopping; the job goes on when it is back", hint: "darkroom wait \(id)",
-            charged: .no, job: id)
+            charged: charged, job: id)
     }
 
     private func drain() async {
@@ -249,6 +257,7 @@ package final class Engine: Sendable {
     func pump(_ state: inout State) {
         guard state.phase == .running else { return }
         let now = moment(&state)
+        if let until = state.storageShutUntil, until > now { return }
         while let ticket = state.scheduler.next(now: now) {
             guard submit(.drive(ticket, isStarted: false), &state) else {
                 // The run was cancelled: the job stays what it is.

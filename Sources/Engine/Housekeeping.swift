@@ -9,10 +9,11 @@ extension Engine {
     private static let rounds: Int64 = 600_000
 
     /// Removes ended jobs that are over a bound of the retention, now and every ten minutes, until the task is cancelled.
-    func keepHouse() async {
+    func keepHouse(since start: Timestamp) async {
         while !Task.isCancelled {
             do {
-                let removed = try await store.removeExpired(settings.retention, at: clock.now())
+                let removed = try await store.removeExpired(
+                    settings.retention, since: start, at: clock.now())
                 if removed.jobs > 0 {
                     logger.info(
                         "jobs past their retention were removed",

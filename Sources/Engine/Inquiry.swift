@@ -57,30 +57,48 @@ extension Engine {
     private func jobs(
         _ params: ListJobs.Params, for principal: Principal, count: Int
     ) async throws(StoreError) -> [JobResult] {
-        let states: [JobState?] =
-            switch params.state {
-            case .sent, .receiving: [.sent]
-            case .queued, .waiting: [.queued, .waiting]
-            case nil, .done, .failed, .cancelled, .unknown: [params.state]
-            }
         var found: [JobResult] = []
         var before = params.cursor.map(JobID.init(rawValue:))
         while true {
-            var rows: [JobResult] = []
-            for state in states {
-                rows += try await store.jobs(
-                    of: principal.isAdmin ? nil : principal.uid, before: before, state: state, label: params.label,
-                    limit: count
+            let rows: [JobResult]
+            switch params.state {
+            case .queued, .waiting:
+                // Which of the two a job is only memory knows.
+                rows = try await store.jobs(await unsent(params, for: principal, before: before, count: count))
+                    .map(\.result)
+            case .sent, .receiving, .done, .failed, .cancelled, .unknown, nil:
+                rows = try await store.jobs(
+                    of: principal.isAdmin ? nil : principal.uid, before: before,
+                    state: params.state == .receiving ? .sent : params.state, label: params.label, limit: count
                 ).map(\.result)
             }
-            // Of several lists together only the newest are known to be without a gap.
-            if states.count > 1 { rows.sort { $0.job.rawValue > $1.job.rawValue } }
-            rows = Array(rows.prefix(count))
             found += rows.map(asOfNow).filter { params.state == nil || $0.state == params.state }
             guard found.count < count, rows.count == count, let last = rows.last else { break }
             before = last.job
         }
         return Array(found.prefix(count))
+    }
+
+    /// The newest jobs in memory that are in a state that rows do not tell, newest first.
+    private func unsent(
+        _ params: ListJobs.Params, for principal: Principal, before: JobID?, count: Int
+    ) async -> [JobID] {
+        await takenUp()
+        let now = clock.now().milliseconds
+        return state.withLock { state in
+            // Ascending, of the newest so far.
+            var newest: [JobID] = []
+            for job in state.jobs.values where principal.owns(job.owner) {
+                if let label = params.label, job.label != label { continue }
+                if let before, job.id.rawValue >= before.rawValue { continue }
+                if newest.count == count, job.id.rawValue < newest[0].rawValue { continue }
+                guard job.standing(state.scheduler, now: now) == params.state else { continue }
+                let place = newest.firstIndex { $0.rawValue > job.id.rawValue } ?? newest.count
+                newest.insert(job.id, at: place)
+                if newest.count > count { newest.removeFirst() }
+            }
+            return newest.reversed()
+        }
     }
 
     /// A kept image and its file, open for reading at offset 0.

@@ -18,61 +18,88 @@ extension Engine {
                 .upstreamInvalid, "what came as an image is none", hint: "ask again", charged: .yes)
             return await fail(id, order, error, upstream: upstream)
         }
+        let arrived = answer.images.enumerated().filter { $0.element.isUsable }.map { index, image in
+            ArrivedImage(
+                file: Self.file(of: image), kind: image.kind(isChosen: index == final), mimeType: image.mimeType,
+                width: image.width, height: image.height)
+        }
+        // First of all: to hash and to flush takes long enough for a run to end meanwhile.
+        let receipt = await store.artifacts.leaveReceipt(
+            Self.end(
+                of: id, answer, final, order, keptCount: arrived.count, timing(of: id, upstream: upstream),
+                at: clock.now()), arrived)
         let finalFile: TemporaryArtifact.Kept
-        let beforehand = timing(of: id, upstream: upstream)
-        let now = clock.now()
         do throws(StoreError) {
             let file = Self.file(of: answer.images[final])
             finalFile = try await insist(id.job, charged: .yes) { () async throws(StoreError) in
-                try await file.keep { kept in
-                    // Of several images the final one is what the caller is owed.
-                    Self.end(
-                        of: id, answer, final, order, [answer.images[final].kept(as: .final, kept)], beforehand, at: now
-                    )
-                }
+                try await file.keep(noting: receipt)
             }
         } catch {
-            return await fail(id, order, WireError(error, charged: .yes, job: id.job), upstream: upstream)
+            let crossed = WireError(error, charged: .yes, job: id.job)
+            if case .corrupt = error { return await fail(id, order, crossed, upstream: upstream) }
+            // The run ends: the next one has the receipt.
+            receipt.leaveBehind()
+            return abandon(id, crossed)
         }
         var artifacts: [KeptArtifact] = []
         for (index, image) in answer.images.enumerated() {
             if index == final {
                 artifacts.append(image.kept(as: .final, finalFile))
-            } else if let file = await keepExtra(image, of: id.job) {
-                artifacts.append(image.kept(as: image.kind == .final ? .extra : image.kind, file))
+            } else if let file = await keepExtra(image, receipt, of: id.job) {
+                artifacts.append(image.kept(as: image.kind(isChosen: false), file))
             }
         }
-        let end = Self.end(
-            of: id, answer, final, order, artifacts, timing(of: id, upstream: upstream), at: clock.now())
+        var end = Self.end(
+            of: id, answer, final, order, keptCount: artifacts.count, timing(of: id, upstream: upstream),
+            at: clock.now())
+        end.artifacts = artifacts
+        let finished = end
         await settle(id, end.error, .cost(end.costMicros)) { [store] () async throws(StoreError) in
-            try await store.finish(end)
+            try await store.finish(finished)
         }
     }
 
-    /// What is written of a call whose image came.
+    /// What of an answer that broke off had come whole; its place among the images of an answer nobody knows.
+    func keepWhole(_ files: [TemporaryArtifact], of id: JobID) async -> [KeptArtifact] {
+        var kept: [KeptArtifact] = []
+        for file in files {
+            do {
+                if let artifact = try await file.keepIfWhole(as: .extra) { kept.append(artifact) }
+            } catch {
+                logger.warning(
+                    "an image of an answer that broke off could not be kept",
+                    metadata: ["job": "\(id)", "error": "\(error)"])
+            }
+        }
+        return kept
+    }
+
+    /// What is written of a call whose image came, but for the images.
     private static func end(
-        of id: CallID, _ answer: CallAnswer, _ final: Int, _ order: CallOrder, _ artifacts: [KeptArtifact],
-        _ timing: Timing, at now: Timestamp
+        of id: CallID, _ answer: CallAnswer, _ final: Int, _ order: CallOrder, keptCount: Int, _ timing: Timing,
+        at now: Timestamp
     ) -> FinishedCall {
         let comparison = Comparison(
             answer: answer, final: answer.images[final], plan: order.plan, outputType: order.params.outputType,
-            keptCount: artifacts.count)
+            keptCount: keptCount)
         return FinishedCall(
-            job: id.job, call: id.call, at: now, artifacts: artifacts, text: answer.text,
+            job: id.job, call: id.call, at: now, artifacts: [], text: answer.text,
             finishReason: answer.finishReason, modelAnswered: answer.modelAnswered,
             warnings: comparison.warnings, usage: answer.usage,
             costMicros: answer.costMicros ?? order.plan.expectedMicros,
             basis: answer.costMicros == nil ? .catalogue : .usage, timing: timing,
             error: order.params.exact == true ? comparison.mismatch(in: id.job) : nil,
             // A number in it that names no artifact could not be replayed.
-            turn: artifacts.count == answer.images.count ? answer.turn : nil, grounding: answer.grounding)
+            turn: keptCount == answer.images.count ? answer.turn : nil, grounding: answer.grounding)
     }
 
     /// Keeps a draft or a further image if it can be kept: the picture that was asked for does not wait for it.
-    private func keepExtra(_ image: AnswerImage, of id: JobID) async -> TemporaryArtifact.Kept? {
+    private func keepExtra(
+        _ image: AnswerImage, _ receipt: LeftReceipt, of id: JobID
+    ) async -> TemporaryArtifact.Kept? {
         guard image.isUsable else { return nil }
         do {
-            return try await Self.file(of: image).keep()
+            return try await Self.file(of: image).keep(noting: receipt)
         } catch {
             logger.warning(
                 "a further image could not be kept, going on without it",
@@ -92,6 +119,9 @@ extension Engine {
 extension AnswerImage {
     /// That its bytes are an image of a kind that is known.
     fileprivate var isUsable: Bool { ImageType(rawValue: mimeType) != nil && width > 0 && height > 0 }
+
+    /// Of several images the one that was chosen is what the caller is owed.
+    fileprivate func kind(isChosen: Bool) -> Kind { isChosen ? .final : kind == .final ? .extra : kind }
 
     fileprivate func kept(as kind: Kind, _ file: TemporaryArtifact.Kept) -> KeptArtifact {
         KeptArtifact(

@@ -29,8 +29,12 @@ struct LiveCall: Sendable {
     var pause: Gate?
     /// That a task works on it; otherwise it is the scheduler's, or it pauses.
     var isHandedOver = false
+    /// That the task only writes down that it ends unsent.
+    var isEnding = false
     /// That an exchange has begun which upstream may charge for, or has charged for.
     var isSent = false
+    /// Rung to abort its exchange.
+    var abort: Bell?
     /// That this run no longer works on it, although its end could not be written.
     var isAbandoned = false
     /// Of `EngineClock.elapsed`: when it was first in the queue.

@@ -25,6 +25,7 @@ struct LiveJob: Sendable {
 
     let id: JobID
     let owner: UInt32
+    var label: String?
     private(set) var deadline: Int64
     /// Absent when they are read again as a call's turn comes.
     var params: GenerateImage.Params?
@@ -56,8 +57,8 @@ struct LiveJob: Sendable {
     var mayHaveCost: Bool { calls.contains { $0.isSent } }
     /// That a call waits for its turn and no task works on it, so that the job does not end by itself.
     var hasIdleCall: Bool { calls.contains { $0.isIdle } }
-    /// That a task works on a call.
-    var hasBusyCall: Bool { calls.contains { !$0.isOver && $0.isHandedOver } }
+    /// That a task works on a call which does not end at once.
+    var hasBusyCall: Bool { calls.contains { !$0.isOver && $0.isHandedOver && !$0.isEnding } }
     var isOver: Bool { calls.allSatisfy(\.isOver) }
 
     /// When it has to be looked at next.

@@ -19,7 +19,7 @@ extension Engine {
         let taken = try await takeIn(inputs, for: principal)
         let asked: Result<Request, WireError>
         do throws(WireError) {
-            asked = .success(try await request(params, taken, from: principal, terms, arrived: arrived))
+            asked = .success(try await request(params, asked: params, taken, from: principal, terms, arrived: arrived))
         } catch {
             asked = .failure(error)
         }

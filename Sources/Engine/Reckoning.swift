@@ -127,6 +127,7 @@ extension Engine {
         logger.notice("the clock was set", metadata: ["milliseconds": "\(step)"])
         state.scheduler.clockWasSet(by: step)
         state.ledger.clockWasSet(by: step)
+        state.storageShutUntil = state.storageShutUntil.map { $0 + step }
         state.alarms = DeadlineQueue<JobID>()
         for id in state.jobs.keys {
             state.jobs[id]?.shift(by: step)

@@ -19,6 +19,20 @@ extension Engine {
         return WireJSON.encode(params)
     }
 
+    /// What tells a request from another one under the same idempotency key: the request as it was asked, whatever the
+    /// policy made of it; a default that is spelt out is none.
+    static func sameness(_ params: GenerateImage.Params, inputs: [String]) -> [UInt8] {
+        var params = params
+        params.inputs = inputs.isEmpty ? nil : inputs.map { .artifact($0) }
+        if params.count == 1 { params.count = nil }
+        if params.exact == false { params.exact = nil }
+        if params.reuse == .never { params.reuse = nil }
+        if params.grounding?.isEmpty == true { params.grounding = nil }
+        if params.safety?.isEmpty == true { params.safety = nil }
+        if params.native?.isEmpty == true { params.native = nil }
+        return canonical(params)
+    }
+
     /// The request as JSON with only what decides the image: defaults filled in, the model as it is sent.
     static func reuseKey(_ params: GenerateImage.Params, _ plan: CallPlan) -> [UInt8] {
         var params = params
@@ -91,14 +105,20 @@ extension Engine {
                 "the job to go on with is \(state.rawValue); only one that is done has an answer to go on with",
                 hint: state.isEnded ? "darkroom retry \(id)" : "darkroom wait \(id)", charged: .no, path: "continues",
                 job: id)
-        case .broken(let missing):
-            throw WireError(
-                .notFound, "an earlier turn of this conversation, \(missing), is no longer kept",
-                hint: "give the last image as an input instead", path: "continues")
+        case .broken(let missing): throw .brokenConversation(missing)
         case .tooLong:
             throw WireError(
                 .tooLarge, "the conversation has \(Store.turnCount) turns, which is the most",
                 hint: "give the last image as an input of a new one", path: "continues")
         }
+    }
+}
+
+extension WireError {
+    /// A turn further up is gone.
+    static func brokenConversation(_ missing: JobID) -> WireError {
+        WireError(
+            .notFound, "an earlier turn of this conversation, \(missing), is no longer kept",
+            hint: "give the last image as an input instead", path: "continues")
     }
 }

@@ -31,6 +31,8 @@ extension Engine {
             state[id]?.isSent = false
             guard let job = state.jobs[id.job], let call = state[id] else { return nil }
             let now = moment(&state)
+            // Aborted before anything left: it was not refused, and the next run sends it.
+            if error.kind == .cancelled { return Postponement(until: now, gate: nil, mayRetry: true) }
             guard let kind = Self.kind(of: error, retryAfter, scope) else {
                 state[id]?.refusals += 1
                 // A second, then two, with half of it by chance either way.
@@ -123,6 +125,12 @@ extension Engine {
             }
             return await endRefused(id, last, upstream: upstream)
         }
+        let delay = Duration.milliseconds(max(0, until - clock.now().milliseconds))
+        await requeue(id, error, delay: delay, gate: postponement.gate, upstream: upstream)
+    }
+
+    /// Takes a call whose row says `sent`, and of which upstream has nothing, back into the queue.
+    func requeue(_ id: CallID, _ error: WireError, delay: Duration, gate: GateKey?, upstream: Duration) async {
         do {
             guard try await store.requeue(id.job, call: id.call, at: clock.now()) else {
                 return await reconcile(id)
@@ -131,8 +139,7 @@ extension Engine {
             logger.error("a job could not go back to the queue", metadata: ["job": "\(id.job)", "error": "\(error)"])
             return await endRefused(id, WireError(error, charged: .no, job: id.job), upstream: upstream)
         }
-        let delay = Duration.milliseconds(max(0, until - clock.now().milliseconds))
-        await pause(id, error, delay: delay, gate: postponement.gate)
+        await pause(id, error, delay: delay, gate: gate)
     }
 
     /// Ends a call that its row has as sent and that cost nothing.
@@ -148,16 +155,12 @@ extension Engine {
 
     /// Ends a call that somebody cancelled after its row may have said `sent`, and that cost nothing.
     func endCancelled(_ id: CallID, by origin: Origin) async {
-        let error = Self.cancelledError(id.job)
+        let error = WireError.jobCancelled(id.job)
         let call = FailedCall(
             job: id.job, call: id.call, at: clock.now(), error: error, costMicros: 0, timing: nil)
         await settle(id, error, .nothing) { [store] () async throws(StoreError) in
             try await store.end(.recall, call, by: origin)
         }
-    }
-
-    static func cancelledError(_ id: JobID) -> WireError {
-        WireError(.cancelled, "the job was cancelled", charged: .no, job: id)
     }
 
     /// Lets a call wait: behind its gate, at the head of its line, or for itself alone.
@@ -181,8 +184,8 @@ extension Engine {
             if gate != nil { queueAgain(call, deadline: job.deadline, &state) }
             setAlarm(of: id.job, &state)
             pump(&state)
-            if state.phase == .stopping || state.phase == .stopped {
-                interrupt(id.job, Self.stoppingError(id.job), &state)
+            if let job = state.jobs[id.job], state.phase == .stopping || state.phase == .stopped {
+                interrupt(id.job, Self.stoppingError(job), &state)
             }
             return nil
         }
@@ -204,9 +207,11 @@ extension Engine {
     /// Takes an unsent call out of the queue to end it.
     func handOver(_ id: CallID, _ error: WireError, _ state: inout State) {
         guard submit(.refuse(id, error), &state) else {
-            return interrupt(id.job, Self.stoppingError(id.job), &state)
+            if let job = state.jobs[id.job] { interrupt(id.job, Self.stoppingError(job), &state) }
+            return
         }
         state[id]?.isHandedOver = true
+        state[id]?.isEnding = true
         state.scheduler.withdraw(id)
     }
 

@@ -6,6 +6,8 @@ import Wire
 struct Request {
     /// With the inputs as they are kept.
     let params: GenerateImage.Params
+    /// As the caller put it.
+    let asked: GenerateImage.Params
     let material: Material
     let plan: CallPlan
     let principal: Principal

@@ -19,7 +19,7 @@ extension Engine {
     ///   - charged: What whoever waits is told of the money.
     ///   - act: What to do.
     /// - Returns: What `act` returned.
-    /// - Throws: Its last error, when the run ends.
+    /// - Throws: Its last error, when the run ends; what no further try can mend, at once.
     func insist<Value: Sendable>(
         _ id: JobID, charged: Charged, _ act: @Sendable () async throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
@@ -33,6 +33,7 @@ extension Engine {
                 logger.critical(
                     "what became of a job could not be written", metadata: ["job": "\(id)", "error": "\(error)"])
                 if Task.isCancelled { throw error }
+                if case .corrupt = error { throw error }
                 failures += 1
                 if failures == Self.pauses.count + 1 {
                     let crossed = WireError(error, charged: charged, job: id)
@@ -106,7 +107,7 @@ extension Engine {
 
     /// Lets go of a call whose end could not be written; its row stays open, and `sent` in it becomes `unknown` at the
     /// next start.
-    private func abandon(_ id: CallID, _ error: WireError) {
+    func abandon(_ id: CallID, _ error: WireError) {
         let job = state.withLock { state -> LiveJob? in
             state.scheduler.withdraw(id)
             state.ledger.markUnknown(id)

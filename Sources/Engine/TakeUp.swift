@@ -12,10 +12,29 @@ extension Engine {
         for id in store.lostAtStart {
             logger.warning("the outcome of a job is unknown since the last run ended", metadata: ["job": "\(id)"])
         }
-        guard let rows = await openJobs() else { return }
+        async let first = openJobs(after: nil)
+        // Beside it: of a hundred thousand jobs each takes most of a second.
+        guard await isReckoned(), var page = await first else { return }
+        while true {
+            let last = page.next
+            async let following = openJobs(behind: last)
+            takeUp(page.jobs)
+            guard let next = await following else { break }
+            page = next
+        }
+        let holders = state.withLock { state in
+            guard !Task.isCancelled else { return [] as [CheckedContinuation<Void, Never>] }
+            state.isTakenUp = true
+            return state.takeHolders()
+        }
+        for holder in holders { holder.resume() }
+    }
+
+    /// Puts some of them in line, and lets jobs run.
+    private func takeUp(_ rows: [OpenJob]) {
         let moment = clock.elapsed()
         let now = clock.now().milliseconds
-        let holders = state.withLock { state in
+        state.withLock { state in
             state.jobs.reserveCapacity(state.jobs.count + rows.count)
             state.scheduler.reserve(rows.count)
             for row in rows where state.jobs[row.id] == nil {
@@ -28,30 +47,48 @@ extension Engine {
                         overflow: row.overflow.filter { generators[$0] != nil }, mostUnderWay: row.concurrency)
                     return LiveCall(ticket: ticket, state: call.state, attempt: call.attempts, queued: queued)
                 }
-                state.jobs[row.id] = LiveJob(
-                    id: row.id, owner: row.uid, deadline: row.deadline.milliseconds, calls: calls, arrived: queued)
+                var job = LiveJob(
+                    id: row.id, owner: row.uid, label: row.label, deadline: row.deadline.milliseconds, calls: calls,
+                    arrived: queued)
+                // What `setAlarm` does, for a job that is not copied out of memory and back for it.
+                job.alarm = job.nextAlarm
+                if let time = job.alarm { state.alarms.add(DeadlineQueue<JobID>.Entry(time: time, job: row.id)) }
+                state.jobs[row.id] = job
                 for call in calls where call.isIdle {
                     state.scheduler.seat(call.ticket)
                     state.scheduler.enqueue(call.id)
                 }
-                setAlarm(of: row.id, &state)
             }
-            state.isTakenUp = true
+            if let time = state.alarms.first?.time { arm(for: time, &state) }
             if state.phase == .new { state.phase = .running }
             pump(&state)
-            return state.takeHolders()
         }
-        for holder in holders { holder.resume() }
     }
 
-    /// The rows to take up, asked for until the store gives them; nil when the run ends before.
-    private func openJobs() async -> [OpenJob]? {
+    private typealias Page = (jobs: [OpenJob], next: JobID?)
+
+    private func openJobs(behind last: JobID?) async -> Page? {
+        guard let last else { return nil }
+        return await openJobs(after: last)
+    }
+
+    /// A page of the rows to take up; nil when the run ends before the store gives it.
+    private func openJobs(after last: JobID?) async -> Page? {
+        await insistently { () async throws(StoreError) in try await self.store.openJobs(after: last) }
+    }
+
+    /// Whether what the run before has used is counted; false when this one ends before.
+    private func isReckoned() async -> Bool {
+        await insistently { () async throws(StoreError) in try await self.reckon() } != nil
+    }
+
+    /// Asks the store until it answers; nil when the run ends before.
+    private func insistently<Value: Sendable>(
+        _ ask: @Sendable () async throws(StoreError) -> Value
+    ) async -> Value? {
         while !Task.isCancelled {
-            do {
-                // Two readers at once: of a hundred thousand jobs each takes most of a second.
-                async let rows = store.openJobs()
-                try await reckon()
-                return try await rows
+            do throws(StoreError) {
+                return try await ask()
             } catch {
                 logger.error("queued jobs could not be taken up, trying again", metadata: ["error": "\(error)"])
                 await clock.sleep(until: Timestamp(milliseconds: clock.now().milliseconds + 5000))
@@ -67,7 +104,7 @@ extension Engine {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isDue = state.withLock { state in
-                    let mayCome = state.phase == .new && !state.isTakenUp
+                    let mayCome = !state.isTakenUp && (state.phase == .new || state.phase == .running)
                     guard mayCome, !Task.isCancelled else { return true }
                     state.holders[token] = continuation
                     return false

@@ -50,6 +50,8 @@ package struct Terms: Sendable, Equatable {
     package var queue: Int?
     /// Whether the text of the prompt is on record, beside its hash.
     package var logsPrompt = false
+    /// Whether `job.cancel` aborts what is sent, whose outcome nobody knows then.
+    package var abortsOnCancel = false
 
     package init(
         budgets: [RuleBudget] = [], projects: [String] = [], concurrency: Int? = nil, queue: Int? = nil

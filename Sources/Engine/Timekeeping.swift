@@ -12,7 +12,8 @@ extension Engine {
                 look(&state)
                 let now = moment(&state)
                 let gate = state.scheduler.nextOpening(now: now)
-                state.armed = [state.alarms.first?.time, gate].compactMap { $0 }.min()
+                let storage = state.storageShutUntil.flatMap { $0 > now ? $0 : nil }
+                state.armed = [state.alarms.first?.time, gate, storage].compactMap { $0 }.min()
                 return state.armed.map(Timestamp.init(milliseconds:))
             }
             await timekeeper.wait(until: next, on: clock)

@@ -107,8 +107,8 @@ extension Engine {
         guard let job = state.jobs[id], principal.owns(job.owner) else { return .absent }
         if let trouble = job.trouble { return .interrupted(trouble) }
         switch state.phase {
-        case .stopped: return .interrupted(Self.stoppingError(id))
-        case .stopping where job.hasIdleCall: return .interrupted(Self.stoppingError(id))
+        case .stopped: return .interrupted(Self.stoppingError(job))
+        case .stopping where job.hasIdleCall: return .interrupted(Self.stoppingError(job))
         case .new, .running, .stopping: break
         }
         if job.callersDue > 0 {
@@ -128,15 +128,21 @@ extension Engine {
         let charged: Charged = job.state == .sent || job.state == .receiving ? .unknown : .no
         switch state.withLock({ $0.phase }) {
         case .new, .running: return Self.ownerlessError(job.job, charged: charged)
-        case .stopping, .stopped:
-            var error = Self.stoppingError(job.job)
-            error.charged = charged
-            return error
+        case .stopping, .stopped: return Self.stoppingError(job.job, charged: charged)
         }
     }
 
     /// Cancels a job, at once: its unsent calls end, sent ones go on and their images are kept.
-    package func cancel(_ id: JobID, by principal: Principal) async throws(WireError) -> CancelJob.Result {
+    ///
+    /// - Parameters:
+    ///   - id: The job.
+    ///   - principal: Who asks; somebody else's job is `not_found`.
+    ///   - terms: The policy's for whoever asks: it may say that sent calls are aborted instead.
+    /// - Returns: Where the job stands then.
+    /// - Throws: Also what the store says; then nothing is cancelled.
+    package func cancel(
+        _ id: JobID, by principal: Principal, terms: Terms = Terms()
+    ) async throws(WireError) -> CancelJob.Result {
         let standing = try await result(of: id, for: principal)
         if standing.state.isEnded { return Self.cancelled(standing) }
         // Before the row is asked: a refusal that comes in between must not put the job in line again.
@@ -146,7 +152,7 @@ extension Engine {
             // What is settled before it is counted would be held for ever.
             try await reckon()
             cancelled = try await store.cancel(
-                id, error: Self.cancelledError(id), at: clock.now(), by: principal.origin)
+                id, error: .jobCancelled(id), at: clock.now(), by: principal.origin)
         } catch {
             state.withLock { $0.jobs[id]?.cancelAsked = nil }
             throw WireError(error, job: id)
@@ -161,13 +167,17 @@ extension Engine {
             return Self.cancelled(cancelled.result)
         }
         for call in cancelled.calls { close(CallID(job: id, call: call), cancelled.result, mayHaveCost: false) }
-        state.withLock { state in
+        let aborts = state.withLock { state in
             let isSent = state.jobs[id]?.mayHaveCost ?? true
+            let became =
+                terms.abortsOnCancel ? "and is aborted; upstream may bill it" : "its image is kept when it comes"
             let error = WireError(
-                .cancelled, "the job was cancelled after it was sent; its image is kept when it comes",
-                hint: "darkroom show \(id)", charged: .unknown, job: id)
-            interrupt(id, isSent ? error : Self.cancelledError(id), &state)
+                .cancelled, "the job was cancelled after it was sent; \(became)", hint: "darkroom show \(id)",
+                charged: .unknown, job: id)
+            interrupt(id, isSent ? error : .jobCancelled(id), &state)
+            return terms.abortsOnCancel ? state.jobs[id]?.calls.compactMap(\.abort) ?? [] : []
         }
+        for abort in aborts { abort.ring() }
         return Self.cancelled(try await result(of: id, for: principal))
     }
 

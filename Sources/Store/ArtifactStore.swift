@@ -50,6 +50,15 @@ package final class ArtifactStore: Sendable {
             file: try makeFile(), hashing: hashing[abs(number % hashing.count)], isPaidFor: isPaidFor, store: self)
     }
 
+    /// Makes room for an image of an answer that has begun: what is paid for is held in memory where no file can be
+    /// opened now, and gets one when it is kept.
+    package func makePaidFor() -> TemporaryArtifact {
+        let number = opened.wrappingAdd(1, ordering: .relaxed).newValue
+        let file = try? reserve.helping { () throws(StoreError) in try makeFile() }
+        return TemporaryArtifact(
+            file: file, hashing: hashing[abs(number % hashing.count)], isPaidFor: true, store: self)
+    }
+
     func makeFile() throws(StoreError) -> TemporaryFile {
         var generator = SystemRandomNumberGenerator()
         let path = directory.temporary + "/" + String(generator.next() as UInt64, radix: 16)
@@ -88,6 +97,7 @@ package final class ArtifactStore: Sendable {
         if try FileSystem.rename(temporary, to: path(of: sha256)) { return }
         names.withLock { _ = $0.unflushedParents.insert(parent(of: sha256)) }
         try FileSystem.makeDirectory(parent(of: sha256))
+        FaultPoint.reach(.parentMade)
         guard try FileSystem.rename(temporary, to: path(of: sha256)) else { throw .failed("rename", ENOENT) }
     }
 
@@ -95,6 +105,7 @@ package final class ArtifactStore: Sendable {
         let parent = parent(of: sha256)
         if names.withLock({ $0.unflushedParents.contains(parent) }) {
             try fsync.directory(directory.artifacts)
+            FaultPoint.reach(.parentFlushed)
             names.withLock { _ = $0.unflushedParents.remove(parent) }
         }
         try fsync.directory(parent)

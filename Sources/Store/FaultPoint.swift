@@ -8,21 +8,27 @@
 
 /// A place that a daemon may never come past; the order is that of a request's life.
 package enum FaultPoint: String, CaseIterable, Sendable {
-    case recoveryBeforeCommit, recoveryAfterCommit
+    case migrationBefore, migrationAfter
+    case recoveryBeforeRename, recoveryBeforeCommit, recoveryAfterCommit
     case inputBeforeRows
     case admissionBeforeCommit, admissionAfterCommit, admissionAnswered
+    case reuseBeforeCommit, reuseAfterCommit
     case sentBeforeCommit, sentAfterCommit
     case requestBeforeSend, requestWritten
     case firstByteBefore, firstByteAfter, lastByte
-    case artifactBeforeFlush, artifactBeforeRename, artifactAfterRename, artifactAfterNameFlush
-    case finishBeforeCommit, finishAfterCommit
+    case receiptBefore, receiptAfter
+    case artifactBeforeFlush, artifactBeforeRename, parentMade, artifactAfterRename, parentFlushed
+    case artifactAfterNameFlush
+    case finishBeforeCommit, finishAfterCommit, receiptRemoval
     case failureBeforeCommit, failureAfterCommit
     case requeueBeforeCommit, requeueAfterCommit
     case cancelBeforeCommit, cancelAfterCommit
     case resolveBeforeCommit, resolveAfterCommit
+    case timeoutBeforeCommit, timeoutAfterCommit
+    case pauseBeforeCommit, pauseAfterCommit
     case retentionBeforeCommit, retentionAfterCommit, retentionAfterFiles
     case answerBeforeSend
-    case stopBegun
+    case stopBegun, stoppedBeforeRow, stoppedAfterRow
 
     #if DEBUG
         private final class Plan: Sendable {

@@ -50,6 +50,12 @@ package final class OpenFile: Sendable {
         }
     }
 
+    /// Its length in bytes; 0 when that cannot be asked.
+    var size: Int {
+        var status = stat()
+        return unsafe fstat(descriptor, &status) == 0 ? Int(status.st_size) : 0
+    }
+
     /// Reads at an offset; fewer bytes than asked for only at the end of the file.
     func read(upTo count: Int, at offset: Int64) throws(StoreError) -> [UInt8] {
         var failed: Int32 = 0

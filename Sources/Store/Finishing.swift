@@ -27,9 +27,9 @@ extension Store {
 }
 
 extension JobKey {
-    func keep(_ end: FinishedCall, in database: Database) throws {
-        let at = end.at.milliseconds
-        for (position, artifact) in end.artifacts.enumerated() {
+    /// Writes the rows of kept images.
+    func keep(_ artifacts: [KeptArtifact], of call: Int, at time: Timestamp, in database: Database) throws {
+        for (position, artifact) in artifacts.enumerated() {
             let entry = artifact.entry
             try database.cachedStatement(
                 sql: """
@@ -38,10 +38,15 @@ extension JobKey {
                     VALUES (?,?,?,?,?,?,?,?,?,?,?)
                     """
             ).execute(arguments: [
-                number, end.call, position, artifact.kind.rawValue, entry.sha256, entry.mimeType, entry.width,
-                entry.height, entry.bytes, origin.uid, at,
+                number, call, position, artifact.kind.rawValue, entry.sha256, entry.mimeType, entry.width,
+                entry.height, entry.bytes, origin.uid, time.milliseconds,
             ])
         }
+    }
+
+    func keep(_ end: FinishedCall, in database: Database) throws {
+        let at = end.at.milliseconds
+        try keep(end.artifacts, of: end.call, at: end.at, in: database)
         try database.cachedStatement(
             sql: """
                 INSERT INTO usage (job, call, at_ms, uid, project, model, prompt_tokens, output_tokens, image_tokens,

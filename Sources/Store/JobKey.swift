@@ -71,6 +71,7 @@ struct JobKey {
     ) throws -> Bool {
         guard try move(transition, call: call.call, at: call.at, error: call.error, in: database) else { return false }
         let charged = call.error.charged ?? .unknown
+        try keep(call.artifacts, of: call.call, at: call.at, in: database)
         try settle(call, charged, isOpen: transition == .lose, in: database)
         try database.cachedStatement(
             sql: """

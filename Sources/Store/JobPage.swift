@@ -76,13 +76,30 @@ extension Store {
         let page = JobPage(owner: owner, before: before, state: state, label: label, limit: limit)
         return try await read { database in
             let statement = try database.cachedStatement(sql: page.sql)
-            return try Row.fetchAll(statement, arguments: page.arguments).map { row in
-                var record = try JobRecord(row, in: database)
-                record.result.error = record.result.error?.shortened
-                record.result.failed = record.result.failed.map(\.shortened)
-                return record
+            return try Row.fetchAll(statement, arguments: page.arguments).map {
+                try JobRecord(ofList: $0, in: database)
             }
         }
+    }
+
+    /// These jobs, in this order and as a page has them; what is not there is left out.
+    package func jobs(_ ids: [JobID]) async throws(StoreError) -> [JobRecord] {
+        try await read { database in
+            let statement = try database.cachedStatement(
+                sql: "SELECT \(JobRecord.columns) FROM job WHERE id = ?")
+            return try ids.compactMap { id in
+                try Row.fetchOne(statement, arguments: [id.rawValue]).map { try JobRecord(ofList: $0, in: database) }
+            }
+        }
+    }
+}
+
+extension JobRecord {
+    /// Reads a row of `columns` for a page.
+    fileprivate init(ofList row: Row, in database: Database) throws {
+        try self.init(row, in: database)
+        result.error = result.error?.shortened
+        result.failed = result.failed.map(\.shortened)
     }
 }
 

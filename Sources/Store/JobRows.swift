@@ -2,6 +2,9 @@
 
 package import Wire
 
+import Crypto
+import FoundationEssentials
+
 /// Who asked, as the kernel and the listening socket say; pid and unit are attribution.
 package struct Origin: Sendable, Hashable {
     package var uid: UInt32
@@ -30,6 +33,8 @@ package struct NewJob: Sendable {
     package var model: JobModel
     /// The params as JSON, less what says nothing about the image: wait, delivery, deadline, priority, label, key.
     package var request: [UInt8]
+    /// What tells it from another request under the same idempotency key; `request` where that does.
+    package var sameness: [UInt8]?
     package var idempotencyKey: String?
     package var requested: Requested
     package var warnings: [Warning]
@@ -50,6 +55,8 @@ package struct NewJob: Sendable {
     package var inputs: [KeptInput]
     /// The job whose conversation it goes on with.
     package var continues: JobID?
+    /// Every job of that conversation.
+    package var conversation: [JobID] = []
     /// All that decides the image, so that an identical request can use the result again; hashed for its row.
     package var reuseKey: [UInt8]?
     /// What is on record of the prompt.
@@ -89,6 +96,19 @@ package enum Admitted: Sendable, Equatable {
     case new
     /// The uid has a job under this idempotency key; `isSame` when it was asked the same.
     case existing(JobID, isSame: Bool)
+    /// A turn of the conversation that it goes on with is no longer kept.
+    case broken(JobID)
+}
+
+/// The job that has an idempotency key, and what it was asked.
+package struct KeyedJob: Sendable {
+    package let id: JobID
+    let hash: Data
+
+    /// Whether it was asked one of these: `NewJob.sameness`, or `NewJob.request` as earlier versions hashed it.
+    package func wasAsked(_ requests: [[UInt8]]) -> Bool {
+        requests.contains { Data(SHA256.hash(data: $0)) == hash }
+    }
 }
 
 /// A job with its owner.
@@ -111,6 +131,7 @@ package struct OpenJob: Sendable, Equatable {
 
     package var id: JobID
     package var uid: UInt32
+    package var label: String?
     package var priority: Priority
     /// The project that it was admitted for.
     package var home: String
@@ -186,7 +207,7 @@ package struct FinishedCall: Sendable {
     }
 }
 
-/// A call that ended without an image.
+/// A call that ended without the image that it was for.
 package struct FailedCall: Sendable {
     package var job: JobID
     package var call: Int
@@ -196,6 +217,8 @@ package struct FailedCall: Sendable {
     /// What is settled when it was charged.
     package var costMicros: Int64
     package var timing: Timing?
+    /// What had come whole all the same.
+    package var artifacts: [KeptArtifact] = []
 
     package init(job: JobID, call: Int, at: Timestamp, error: WireError, costMicros: Int64, timing: Timing?) {
         self.job = job

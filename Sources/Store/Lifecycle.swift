@@ -14,16 +14,17 @@ extension Store {
     ///   - job: The new job; its id is not in the store.
     ///   - started: How many of its calls, from the first, have a slot already: their `sent` is part of the same
     ///     transaction.
-    /// - Returns: `.existing` when the uid used the idempotency key before; then nothing was written.
+    /// - Returns: `.existing` when the uid used the idempotency key before, `.broken` when its conversation is no longer
+    ///   whole; then nothing was written.
     /// - Throws: `.full`, or what else SQLite says; then nothing was written.
     package func admit(_ job: NewJob, started: Int) async throws(StoreError) -> Admitted {
-        let hash = Data(SHA256.hash(data: job.request))
         let reuseHash = job.reuseKey.map { Data(SHA256.hash(data: $0)) }
         let admitted: Admitted = try await commits.write { [reserve] database in
-            if let existing = try Self.existing(job, hash: hash, in: database) { return existing }
+            if let existing = try Self.existing(job, in: database) { return existing }
+            if let missing = try Self.missing(of: job.conversation, in: database) { return .broken(missing) }
             try reserve.requireRoom()
             FaultPoint.reach(.inputBeforeRows)
-            try Self.insert(job, hash: hash, reuseHash: reuseHash, started: started, into: database)
+            try Self.insert(job, reuseHash: reuseHash, started: started, into: database)
             FaultPoint.reach(.admissionBeforeCommit)
             return .new
         }
@@ -32,29 +33,38 @@ extension Store {
         return admitted
     }
 
-    /// The job that this uid has under the same idempotency key, asked without admitting anything.
-    package func known(_ job: NewJob) async throws(StoreError) -> Admitted? {
-        guard job.idempotencyKey != nil else { return nil }
-        let hash = Data(SHA256.hash(data: job.request))
-        return try await read { try Self.existing(job, hash: hash, in: $0) }
+    /// The job that a uid has under an idempotency key.
+    package func job(under key: String, of owner: UInt32) async throws(StoreError) -> KeyedJob? {
+        try await read { try Self.job(under: key, of: owner, in: $0) }
     }
 
-    /// The job that this uid has under the same idempotency key.
-    static func existing(_ job: NewJob, hash: Data, in database: Database) throws -> Admitted? {
-        guard let key = job.idempotencyKey else { return nil }
+    private static func job(under key: String, of owner: UInt32, in database: Database) throws -> KeyedJob? {
         let row = try Row.fetchOne(
             try database.cachedStatement(
                 sql: "SELECT id, request_hash FROM job WHERE uid = ? AND idempotency_key = ?"),
-            arguments: [job.origin.uid, key])
-        return row.map { .existing(JobID(rawValue: $0[0]), isSame: ($0[1] as Data) == hash) }
+            arguments: [owner, key])
+        return row.map { KeyedJob(id: JobID(rawValue: $0[0]), hash: $0[1]) }
+    }
+
+    /// The job that this uid has under the same idempotency key.
+    static func existing(_ job: NewJob, in database: Database) throws -> Admitted? {
+        guard let key = job.idempotencyKey,
+            let known = try Self.job(under: key, of: job.origin.uid, in: database)
+        else { return nil }
+        return .existing(known.id, isSame: known.wasAsked([job.sameness ?? job.request, job.request]))
+    }
+
+    /// The first job of a conversation that is gone: retention may have come since it was read.
+    static func missing(of conversation: [JobID], in database: Database) throws -> JobID? {
+        let statement = try database.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM job WHERE id = ?)")
+        return try conversation.first { try Bool.fetchOne(statement, arguments: [$0.rawValue]) != true }
     }
 
     private static func insert(
-        _ job: NewJob, hash: Data, reuseHash: Data?, started: Int, into database: Database
+        _ job: NewJob, reuseHash: Data?, started: Int, into database: Database
     ) throws {
         let key = try insertRow(
-            job, hash: hash, reuseHash: reuseHash, state: started > 0 ? .sent : .queued, started: started,
-            into: database)
+            job, reuseHash: reuseHash, state: started > 0 ? .sent : .queued, started: started, into: database)
         let created = job.created.milliseconds
         for call in 0..<job.callCount {
             let isStarted = call < started
@@ -78,9 +88,10 @@ extension Store {
 
     /// Writes the job's row and those of its inputs.
     static func insertRow(
-        _ job: NewJob, hash: Data, reuseHash: Data?, state: JobState, started: Int, ended: Timestamp? = nil,
+        _ job: NewJob, reuseHash: Data?, state: JobState, started: Int, ended: Timestamp? = nil,
         into database: Database
     ) throws -> JobKey {
+        let hash = Data(SHA256.hash(data: job.sameness ?? job.request))
         let created = job.created.milliseconds
         let warnings = job.warnings.isEmpty ? nil : String(decoding: WireJSON.encode(job.warnings), as: UTF8.self)
         let budgets = job.budgets.isEmpty ? nil : String(decoding: WireJSON.encode(job.budgets), as: UTF8.self)
@@ -131,18 +142,13 @@ extension Store {
         try await move(.start, id, call: call, at: time, event: .sent, by: server)
     }
 
-    /// Marks that the head of the answer came.
-    package func receive(_ id: JobID, call: Int, at time: Timestamp) async throws(StoreError) -> Bool {
-        try await move(.receive, id, call: call, at: time, event: nil)
-    }
-
     /// Sends a call back to wait for another attempt, after a refusal that cost nothing.
     package func requeue(_ id: JobID, call: Int, at time: Timestamp) async throws(StoreError) -> Bool {
         try await move(.requeue, id, call: call, at: time, event: .requeued)
     }
 
     private func move(
-        _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent?,
+        _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent,
         by server: (project: String, route: String)? = nil
     ) async throws(StoreError) -> Bool {
         let isMoved = try await commits.write { database in
@@ -154,7 +160,7 @@ extension Store {
                 try job.serve(call: call, by: server.project, route: server.route, in: database)
                 job.project = server.project
             }
-            if let event { try job.audit(event, at: time, details: "{\"call\":\(call)}", in: database) }
+            try job.audit(event, at: time, details: "{\"call\":\(call)}", in: database)
             FaultPoint.reach(transition == .start ? .sentBeforeCommit : .requeueBeforeCommit)
             return true
         }
@@ -182,6 +188,7 @@ extension Store {
             return try JobRecord.fetch(call.job, in: database)?.result
         }
         FaultPoint.reach(.failureAfterCommit)
+        if result != nil { artifacts.rowed(call.artifacts.map(\.entry.sha256)) }
         return result
     }
 
@@ -203,6 +210,9 @@ extension Store {
             }
             guard let result = try JobRecord.fetch(id, in: database)?.result else { return nil }
             if !result.state.isEnded {
+                try database.cachedStatement(
+                    sql: "UPDATE job SET cancel_asked_ms = coalesce(cancel_asked_ms, ?) WHERE number = ?"
+                ).execute(arguments: [time.milliseconds, job.number])
                 try job.audit(.cancelAsked, at: time, by: actor, details: nil, in: database)
             }
             FaultPoint.reach(.cancelBeforeCommit)

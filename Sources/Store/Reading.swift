@@ -10,18 +10,27 @@ extension Store {
         try await read { try JobRecord.fetch(id, in: $0) }
     }
 
-    /// Jobs that have a call which has not been sent yet, oldest first.
-    package func openJobs() async throws(StoreError) -> [OpenJob] {
+    /// Most open jobs of one page: some hundredths of a second.
+    private static let openPageCount = 4096
+
+    /// Jobs that have a call which has not been sent yet, oldest first, a page of them.
+    ///
+    /// - Parameter last: Where the page before ended; nil for the first.
+    /// - Returns: The jobs, and where the next page begins; nil when this is the last.
+    /// - Throws: What SQLite says.
+    package func openJobs(after last: JobID? = nil) async throws(StoreError) -> (jobs: [OpenJob], next: JobID?) {
         try await read { database in
             let rows = try Row.fetchCursor(
-                database,
-                sql: """
-                    SELECT job.id, uid, priority, coalesce(home, job.project), model_sent, created_ms, deadline_ms, call.state,
-                      call.attempts, input_tokens, overflow, concurrency,
-                      (SELECT held_micros FROM hold WHERE hold.job = job.number AND hold.call = call.number)
-                    FROM job INDEXED BY job_open JOIN call ON call.job = job.number
-                    WHERE job.ended_ms IS NULL ORDER BY job.id, call.number
-                    """)
+                try database.cachedStatement(
+                    sql: """
+                        SELECT job.id, uid, priority, coalesce(home, job.project), model_sent, created_ms, deadline_ms,
+                          call.state, call.attempts, input_tokens, overflow, concurrency, label, held_micros
+                        FROM (SELECT * FROM job INDEXED BY job_open WHERE ended_ms IS NULL AND id > ?
+                            ORDER BY id LIMIT ?) AS job
+                          JOIN call ON call.job = job.number
+                          LEFT JOIN hold ON hold.job = job.number AND hold.call = call.number
+                        ORDER BY job.id, call.number
+                        """), arguments: [last?.rawValue ?? "", Self.openPageCount])
             var jobs: [OpenJob] = []
             while let row = try rows.next() {
                 let call = OpenJob.Call(state: try row.token(JobState.self, 7), attempts: row[8])
@@ -29,16 +38,20 @@ extension Store {
                 if jobs.last?.id == id {
                     jobs[jobs.count - 1].calls.append(call)
                 } else {
+                    // A hundred thousand jobs of one project and model have their names once.
+                    func shared(_ name: String, _ before: String?) -> String { before == name ? before ?? name : name }
                     jobs.append(
                         OpenJob(
-                            id: id, uid: row[1], priority: try row.token(Priority.self, 2), home: row[3],
-                            modelSent: row[4], created: Timestamp(milliseconds: row[5]),
-                            deadline: Timestamp(milliseconds: row[6]), holdMicros: row[12] ?? 0,
+                            id: id, uid: row[1], label: row[12], priority: try row.token(Priority.self, 2),
+                            home: shared(row[3], jobs.last?.home),
+                            modelSent: shared(row[4], jobs.last?.modelSent), created: Timestamp(milliseconds: row[5]),
+                            deadline: Timestamp(milliseconds: row[6]), holdMicros: row[13] ?? 0,
                             inputTokens: row[9], overflow: try row.json([String].self, 10) ?? [],
                             concurrency: row[11], calls: [call]))
                 }
             }
-            return jobs.filter { $0.calls.contains { $0.state == .queued || $0.state == .waiting } }
+            let next = jobs.count == Self.openPageCount ? jobs.last?.id : nil
+            return (jobs.filter { $0.calls.contains { $0.state == .queued || $0.state == .waiting } }, next)
         }
     }
 

@@ -187,7 +187,9 @@ extension Store {
             try AuditChain.append(
                 AuditEntry(isPaused ? .paused : .resumed, at: time.milliseconds, origin: actor, project: project),
                 to: database)
+            FaultPoint.reach(.pauseBeforeCommit)
         }
+        FaultPoint.reach(.pauseAfterCommit)
     }
 
     /// What is held, settled and released of all money that was ever admitted, and how much that was.

@@ -51,6 +51,16 @@ final class Reserve: Sendable {
         }
     }
 
+    /// Does what must not fail for want of room: once more with the room of the reserve.
+    func helping<Value>(_ act: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        do throws(StoreError) {
+            return try act()
+        } catch {
+            guard error == .full, giveUp() else { throw error }
+            return try act()
+        }
+    }
+
     /// Looks whether a job may be admitted, and takes the room again when there is enough of it.
     ///
     /// - Throws: `.full` when it would come at the expense of what is admitted already.

@@ -48,11 +48,14 @@ extension Store {
             Array(due.dropFirst($0).prefix(Self.settleCount))
         }) {
             settled += try await commits.write { database in
-                try batch.compactMap { id in
+                let settled: [(job: JobID, calls: [Int])] = try batch.compactMap { id in
                     guard let job = try JobKey.fetch(id, in: database) else { return nil }
                     return (id, try job.resolve(charged: true, at: time, by: nil, in: database))
                 }
+                FaultPoint.reach(.timeoutBeforeCommit)
+                return settled
             }
+            FaultPoint.reach(.timeoutAfterCommit)
         }
         settled.sort { $0.job.rawValue < $1.job.rawValue }
         return (settled, open.filter { $0.since > limit }.map(\.since).min())

@@ -39,7 +39,8 @@ package struct Removed: Sendable, Equatable {
 }
 
 extension Store {
-    /// How long an ended job is kept whatever the settings say: a client that lost its connection may come back for it.
+    /// How long an ended job is kept whatever the settings say: a client that lost its connection may come back for it,
+    /// and it can come back only while a daemon runs.
     package static let graceMilliseconds: Int64 = 3_600_000
 
     /// Jobs in one transaction: others wait for it.
@@ -50,11 +51,15 @@ extension Store {
     ///
     /// - Parameters:
     ///   - retention: What is kept.
+    ///   - start: When this run began; the grace of what ended before counts from then.
     ///   - now: The time that ages are counted to.
     /// - Returns: What was removed.
     /// - Throws: What SQLite says; what was removed until then is.
-    package func removeExpired(_ retention: Retention, at now: Timestamp) async throws(StoreError) -> Removed {
+    package func removeExpired(
+        _ retention: Retention, since start: Timestamp, at now: Timestamp
+    ) async throws(StoreError) -> Removed {
         var removed = Removed()
+        guard now.milliseconds - start.milliseconds >= Self.graceMilliseconds else { return removed }
         let latest = now.milliseconds - Self.graceMilliseconds
         if let age = retention.maxAge {
             let (seconds, attoseconds) = age.components

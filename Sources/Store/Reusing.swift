@@ -13,15 +13,15 @@ extension Store {
     /// Admits a job that is done at once, if its uid has a done one with the same `reuseKey` whose files are there.
     ///
     /// - Parameter job: The new job; its hold and its number of calls are not looked at.
-    /// - Returns: `.existing` by the idempotency key, `.new`, or nil when there is nothing to use; then nothing was
+    /// - Returns: `.existing` and `.broken` as `admit`, `.new`, or nil when there is nothing to use; then nothing was
     ///   written.
     /// - Throws: `.full`, or what else SQLite says; then nothing was written.
     package func admitReused(_ job: NewJob) async throws(StoreError) -> Admitted? {
         guard let reuseKey = job.reuseKey else { return nil }
-        let hash = Data(SHA256.hash(data: job.request))
         let reuseHash = Data(SHA256.hash(data: reuseKey))
         let admitted: Admitted? = try await commits.write { [artifacts, reserve] database in
-            if let existing = try Self.existing(job, hash: hash, in: database) { return existing }
+            if let existing = try Self.existing(job, in: database) { return existing }
+            if let missing = try Self.missing(of: job.conversation, in: database) { return .broken(missing) }
             try reserve.requireRoom()
             let candidates = try Row.fetchAll(
                 try database.cachedStatement(
@@ -38,13 +38,15 @@ extension Store {
                 guard !files.isEmpty, files.allSatisfy(artifacts.isThere) else { continue }
                 // No `reuse_hash` of its own: the earlier job stays the one that is found.
                 let key = try Self.insertRow(
-                    job, hash: hash, reuseHash: nil, state: .done, started: 0, ended: job.created, into: database)
+                    job, reuseHash: nil, state: .done, started: 0, ended: job.created, into: database)
                 try key.copy(from: candidate[0], at: job.created, in: database)
                 try key.auditReuse(of: candidate[1], job, in: database)
+                FaultPoint.reach(.reuseBeforeCommit)
                 return .new
             }
             return nil
         }
+        if admitted == .new { FaultPoint.reach(.reuseAfterCommit) }
         if admitted == .new { artifacts.rowed(job.inputs.map(\.sha256)) }
         return admitted
     }

@@ -156,11 +156,14 @@ enum Schema {
     // What upstream has said that outlasts a run: shut gates (`model` is empty for a whole project), limits, files that
     // lie at Google. All of it is said of one Google project, so it goes when another key is found; `key` tells by a
     // salted digest. `overflow` and `concurrency` are what a rule said of a job that waits; `home` is the project that it
-    // was admitted for, once another has served a call of it.
+    // was admitted for, once another has served a call of it. A job with `cancel_asked_ms` was cancelled after it was
+    // sent: what of it comes back to the queue is never sent again.
     private static let fifth = """
         ALTER TABLE job ADD COLUMN overflow TEXT;
         ALTER TABLE job ADD COLUMN home TEXT;
         ALTER TABLE job ADD COLUMN concurrency INTEGER;
+        ALTER TABLE job ADD COLUMN cancel_asked_ms INTEGER;
+        CREATE INDEX job_cancel_asked ON job(id) WHERE cancel_asked_ms IS NOT NULL AND ended_ms IS NULL;
 
         CREATE TABLE gate (
           project TEXT NOT NULL,

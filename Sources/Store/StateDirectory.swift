@@ -1,4 +1,4 @@
-// The state directory: `darkroom.sqlite`, `artifacts/`, `inputs/`, `temporary/` and `lock`, for the daemon's user only.
+// The state directory: `darkroom.sqlite`, `artifacts/`, `temporary/` and `lock`, for the daemon's user only.
 
 import Glibc
 
@@ -9,7 +9,6 @@ struct StateDirectory: Sendable {
 
     var database: String { Self.database(in: path) }
     var artifacts: String { path + "/artifacts" }
-    var inputs: String { path + "/inputs" }
     var temporary: String { path + "/temporary" }
 
     static func database(in path: String) -> String { path + "/darkroom.sqlite" }
@@ -25,9 +24,9 @@ struct StateDirectory: Sendable {
         guard flock(lock.descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw .inUse(pid: try Self.pid(in: lock))
         }
-        guard ftruncate(lock.descriptor, 0) == 0 else { throw .failed("truncate the lock file", errno) }
-        try lock.write(Array("\(getpid())\n".utf8))
-        for directory in [artifacts, inputs, temporary] { try FileSystem.makeDirectory(directory) }
+        // The number only helps whoever is refused; on a full disk there is no room for it.
+        if ftruncate(lock.descriptor, 0) == 0 { try? lock.write(Array("\(getpid())\n".utf8)) }
+        for directory in [artifacts, temporary] { try FileSystem.makeDirectory(directory) }
     }
 
     private static func pid(in lock: OpenFile) throws(StoreError) -> Int32? {

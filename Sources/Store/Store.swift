@@ -44,24 +44,41 @@ package final class Store: Sendable {
         let reserve = try Reserve(in: directory, bytes: reserveBytes)
         self.reserve = reserve
         artifacts = ArtifactStore(directory: directory, reserve: reserve, fsync: fsync)
-        do {
-            pool = try DatabasePool(path: directory.database, configuration: Self.configuration)
-            try pool.writeWithoutTransaction { try Self.setDurability(durability, of: $0) }
-            let migrator = Schema.migrator
-            guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
-            try migrator.migrate(pool)
-            let artifacts = artifacts
-            lostAtStart = try pool.write {
-                try Recovery.run(in: $0, receipts: receipts, artifacts: artifacts, now: now)
+        let (directory, artifacts) = (directory, artifacts)
+        // On a full disk too: what is there can be read, listed and cancelled.
+        (pool, lostAtStart) = try reserve.helping { () throws(StoreError) in
+            do {
+                let pool = try Self.database(at: directory.database, durability)
+                let lost = try pool.write {
+                    try Recovery.run(in: $0, receipts: receipts, artifacts: artifacts, now: now)
+                }
+                return (pool, lost)
+            } catch {
+                throw StoreError(error)
             }
-            FaultPoint.reach(.recoveryAfterCommit)
-            try directory.clearTemporary()
-        } catch {
-            throw StoreError(error)
         }
+        FaultPoint.reach(.recoveryAfterCommit)
+        try directory.clearTemporary()
         let (news, input) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.news = news
         commits = GroupCommit(pool: pool, makeRoom: reserve.giveUp) { input.yield() }
+    }
+
+    /// Opens the database as this program has it.
+    private static func database(at path: String, _ durability: Durability) throws -> DatabasePool {
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        try pool.writeWithoutTransaction { try setDurability(durability, of: $0) }
+        let migrator = Schema.migrator
+        guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
+        FaultPoint.reach(.migrationBefore)
+        try migrator.migrate(pool)
+        FaultPoint.reach(.migrationAfter)
+        return pool
+    }
+
+    /// Brings a database as far as one migration; for a check of the schemas there have been.
+    package static func migrate(at path: String, upTo migration: String) throws {
+        try Schema.migrator.migrate(try DatabaseQueue(path: path), upTo: migration)
     }
 
     private static var configuration: Configuration {

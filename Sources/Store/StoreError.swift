@@ -23,7 +23,10 @@ package enum StoreError: Error, Sendable, Equatable {
     init(_ error: any Error) {
         switch error {
         case let error as StoreError: self = error
-        case let error as DatabaseError where error.resultCode == .SQLITE_FULL: self = .full
+        // The index of the log is grown by a write of its own, whose want of room SQLite tells by this code.
+        case let error as DatabaseError
+        where error.resultCode == .SQLITE_FULL || error.extendedResultCode == .SQLITE_IOERR_SHMSIZE:
+            self = .full
         case let error as DatabaseError:
             self = .database(code: error.extendedResultCode.rawValue, message: error.message ?? "")
         case is RowDecodingError: self = .corrupt("a column has another type than was written")

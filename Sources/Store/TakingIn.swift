@@ -1,6 +1,7 @@
 // Copying inputs into the store: a buffer at a time, looked at on the way, flushed and named like an artifact. A client
 // may change or cut its file while it is read, so what counts is the copy.
 
+import Crypto
 import Dispatch
 import Glibc
 import ImageHeader
@@ -46,6 +47,27 @@ extension Store {
             await discard(TakenInputs(inputs: inputs))
             throw error
         }
+    }
+
+    /// The sha256 of each source, as its copy would have it; nothing is kept.
+    ///
+    /// - Throws: When one cannot be read or has more than `limits` says.
+    package func digests(of sources: [InputSource], limits: InputLimits) async throws(InputError) -> [String] {
+        guard !sources.isEmpty else { return [] }
+        let outcome: Result<[String], InputError> = await withCheckedContinuation { continuation in
+            artifacts.flushing.async {
+                var digests: [String] = []
+                do throws(InputError) {
+                    for (index, source) in sources.enumerated() {
+                        digests.append(try InputReader(index: index, limit: limits.inputBytes).digest(of: source))
+                    }
+                    continuation.resume(returning: .success(digests))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try outcome.get()
     }
 
     /// Gives back inputs that were not admitted: a file that no row names is removed.
@@ -102,8 +124,6 @@ extension Store {
 
 /// One input on its way into the store.
 private struct InputCopy {
-    private static let pieceBytes = 65_536
-
     let index: Int
     let limit: Int
     let artifacts: ArtifactStore
@@ -112,13 +132,9 @@ private struct InputCopy {
         do {
             let file = try artifacts.makeTemporary()
             var reader = ImageHeaderReader()
-            switch source {
-            case .file(let input): try copy(input, to: file, &reader)
-            case .bytes(let bytes):
-                guard bytes.count <= limit else { throw InputError.tooLarge(index, limitBytes: limit) }
-                reader.take(bytes)
+            try InputReader(index: index, limit: limit).read(source) { bytes in
+                if reader.header == .needsMore { reader.take(bytes) }
                 try unsafe bytes.withUnsafeBytes { try unsafe file.write($0) }
-            case .artifact: preconditionFailure("an artifact is not copied")
             }
             guard case .known(let type, let pixels) = reader.finish() else {
                 throw InputError.bad(index, "it is no PNG, JPEG, WebP, HEIC or HEIF image")
@@ -139,8 +155,40 @@ private struct InputCopy {
             throw .store(StoreError(error))
         }
     }
+}
 
-    private func copy(_ input: any InputFile, to file: TemporaryArtifact, _ reader: inout ImageHeaderReader) throws {
+/// Reads an input where it is, a buffer at a time.
+private struct InputReader {
+    private static let pieceBytes = 65_536
+
+    let index: Int
+    let limit: Int
+
+    func digest(of source: InputSource) throws(InputError) -> String {
+        if case .artifact(let sha256) = source { return sha256 }
+        var hasher = SHA256()
+        do {
+            try read(source) { hasher.update(data: $0) }
+        } catch let error as InputError {
+            throw error
+        } catch {
+            throw .store(StoreError(error))
+        }
+        return hasher.finalize().hexadecimal
+    }
+
+    /// Hands on all bytes of a source that has bytes of its own.
+    func read(_ source: InputSource, _ take: (ArraySlice<UInt8>) throws -> Void) throws {
+        switch source {
+        case .file(let input): try read(input, take)
+        case .bytes(let bytes):
+            guard bytes.count <= limit else { throw InputError.tooLarge(index, limitBytes: limit) }
+            try take(bytes[...])
+        case .artifact: preconditionFailure("an artifact has no bytes of its own here")
+        }
+    }
+
+    private func read(_ input: any InputFile, _ take: (ArraySlice<UInt8>) throws -> Void) throws {
         let size = try size(of: input.descriptor)
         guard size <= limit else { throw InputError.tooLarge(index, limitBytes: limit) }
         var buffer = [UInt8](repeating: 0, count: min(size, Self.pieceBytes))
@@ -153,8 +201,7 @@ private struct InputCopy {
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw InputError.bad(index, "it cannot be read") }
             guard got > 0 else { throw InputError.bad(index, "it became shorter while it was read") }
-            if reader.header == .needsMore { reader.take(buffer[..<got]) }
-            try unsafe buffer.withUnsafeBytes { try unsafe file.write(UnsafeRawBufferPointer(rebasing: $0[..<got])) }
+            try take(buffer[..<got])
             offset += got
         }
     }

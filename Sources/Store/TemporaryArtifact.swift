@@ -3,7 +3,9 @@
 
 import Crypto
 import Dispatch
+import ImageHeader
 import Synchronization
+import Wire
 
 /// A file below `temporary/`.
 struct TemporaryFile: Sendable {
@@ -26,7 +28,8 @@ package final class TemporaryArtifact: Sendable {
     }
 
     private struct Progress {
-        var current: TemporaryFile
+        /// Nil as long as none could be opened; then all bytes are in the tail.
+        var current: TemporaryFile?
         var written: Int64 = 0
         /// The last bytes of those written, which the disk did not take.
         var tail: [UInt8] = []
@@ -37,6 +40,8 @@ package final class TemporaryArtifact: Sendable {
         var isSpoilt = false
         var isSpared = false
         var isPlaced = false
+        /// That the file stays for the next run, which has a receipt for it.
+        var isLeft = false
     }
 
     private struct Digest {
@@ -58,7 +63,12 @@ package final class TemporaryArtifact: Sendable {
     private let progress: Mutex<Progress>
     private let digest = Mutex(Digest())
 
-    init(file: TemporaryFile, hashing: DispatchQueue, isPaidFor: Bool, store: ArtifactStore) {
+    /// - Parameters:
+    ///   - file: Nil when none could be opened; only for what is paid for.
+    ///   - hashing: The queue that hashes it.
+    ///   - isPaidFor: See `ArtifactStore.makeTemporary`.
+    ///   - store: Where it is to be kept.
+    init(file: TemporaryFile?, hashing: DispatchQueue, isPaidFor: Bool, store: ArtifactStore) {
         self.hashing = hashing
         self.isPaidFor = isPaidFor
         self.store = store
@@ -66,7 +76,7 @@ package final class TemporaryArtifact: Sendable {
     }
 
     deinit {
-        let abandoned = progress.withLock { $0.isPlaced ? nil : $0.current.path }
+        let abandoned = progress.withLock { $0.isPlaced || $0.isLeft ? nil : $0.current?.path }
         if let abandoned { FileSystem.removeIfThere(abandoned) }
     }
 
@@ -98,8 +108,8 @@ package final class TemporaryArtifact: Sendable {
 
     /// Writes at the end of the file, or puts the bytes by when it cannot take them and they are paid for.
     private func append(_ bytes: UnsafeRawBufferPointer) throws(StoreError) {
-        let (file, offset, isFull) = progress.withLock { ($0.current.file, $0.written, !$0.tail.isEmpty) }
-        if !isFull {
+        let (file, offset, isFull) = progress.withLock { ($0.current?.file, $0.written, !$0.tail.isEmpty) }
+        if let file, !isFull {
             do throws(StoreError) {
                 return try unsafe file.write(bytes, at: offset)
             } catch {
@@ -112,7 +122,8 @@ package final class TemporaryArtifact: Sendable {
 
     /// Writes what was put by.
     private func bringBack() throws(StoreError) {
-        let (file, tail, end) = progress.withLock { ($0.current.file, $0.tail, $0.written) }
+        let file = try file()
+        let (tail, end) = progress.withLock { ($0.tail, $0.written) }
         guard !tail.isEmpty else { return }
         let failure: StoreError? = unsafe tail.withUnsafeBytes { bytes in
             do throws(StoreError) {
@@ -124,9 +135,18 @@ package final class TemporaryArtifact: Sendable {
         progress.withLock { $0.tail = [] }
     }
 
+    /// The file, opened now if it could not be before.
+    private func file() throws(StoreError) -> OpenFile {
+        if let current = progress.withLock({ $0.current }) { return current.file }
+        let made = try store.makeFile()
+        progress.withLock { $0.current = made }
+        return made.file
+    }
+
     /// Hashes from where the hash stands to where the file ends now.
     private func hashWritten() throws(StoreError) {
-        let (end, file) = progress.withLock { ($0.written - Int64($0.tail.count), $0.current.file) }
+        let (end, file) = progress.withLock { ($0.written - Int64($0.tail.count), $0.current?.file) }
+        guard let file else { return }
         let failure: StoreError? = digest.withLock { digest in
             do throws(StoreError) {
                 while digest.offset < end {
@@ -143,23 +163,63 @@ package final class TemporaryArtifact: Sendable {
 
     /// Bytes that were written; fewer than asked for only at the end.
     func read(_ count: Int, at offset: Int) throws -> [UInt8] {
-        try progress.withLock { $0.current.file }.read(upTo: count, at: Int64(offset))
+        try file().read(upTo: count, at: Int64(offset))
+    }
+
+    /// Keeps the bytes if they are a whole image, whatever became of the answer that they were part of.
+    package func keepIfWhole(as kind: KeptArtifact.Kind) async throws(StoreError) -> KeptArtifact? {
+        let outcome: Result<KeptArtifact?, StoreError> = await withCheckedContinuation { continuation in
+            store.flushing.async {
+                do {
+                    guard let image = try self.wholeImage() else {
+                        return continuation.resume(returning: .success(nil))
+                    }
+                    let kept = try self.keepNow()
+                    let entry = ImageEntry(
+                        sha256: kept.sha256, mimeType: image.mimeType, width: image.width, height: image.height,
+                        bytes: kept.bytes)
+                    continuation.resume(returning: .success(KeptArtifact(kind: kind, entry: entry)))
+                } catch {
+                    continuation.resume(returning: .failure(StoreError(error)))
+                }
+            }
+        }
+        return try outcome.get()
+    }
+
+    private func wholeImage() throws -> (mimeType: String, width: Int, height: Int)? {
+        guard byteCount > 0 else { return nil }
+        try bringBack()
+        var reader = ImageHeaderReader()
+        for offset in stride(from: 0, to: byteCount, by: Self.bufferBytes) where reader.header == .needsMore {
+            reader.take(try read(Self.bufferBytes, at: offset))
+        }
+        guard case .known(let type, let pixels?) = reader.finish(),
+            try WholeImage(type, byteCount: byteCount, read: read).isWhole()
+        else { return nil }
+        return (type.mimeType, pixels.width, pixels.height)
+    }
+
+    /// Lets the file stay for the next run, which has its receipt.
+    func leaveBehind() { progress.withLock { $0.isLeft = true } }
+
+    /// The file's name below `temporary/`; nil when there is none yet.
+    var name: String? {
+        guard let path = progress.withLock({ $0.current?.path }) else { return nil }
+        return String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
     }
 
     /// Flushes the file and gives it its name for good.
     ///
-    /// - Parameter end: Asked for once the bytes are known, with what they are: the end that their call is to have, for
-    ///   a run that comes after this one. Not asked for where there is none.
+    /// - Parameter receipt: Told the sha256 before the file gets its name by it.
     /// - Returns: Its name and size, durable but for the row.
     /// - Throws: `.corrupt` when the disk has lost bytes, which no second try brings back; otherwise this may be called
     ///   again, and goes on from where it failed.
-    package func keep(
-        toward end: (@Sendable (Kept) -> FinishedCall)? = nil
-    ) async throws(StoreError) -> Kept {
+    package func keep(noting receipt: LeftReceipt? = nil) async throws(StoreError) -> Kept {
         let outcome: Result<Kept, StoreError> = await withCheckedContinuation { continuation in
             store.flushing.async {
                 do throws(StoreError) {
-                    continuation.resume(returning: .success(try self.keepNow(toward: end)))
+                    continuation.resume(returning: .success(try self.keepNow(noting: receipt)))
                 } catch {
                     continuation.resume(returning: .failure(error))
                 }
@@ -169,7 +229,12 @@ package final class TemporaryArtifact: Sendable {
     }
 
     /// What `keep` does, on the calling thread, which it blocks.
-    func keepNow(toward end: ((Kept) -> FinishedCall)? = nil) throws(StoreError) -> Kept {
+    func keepNow(noting receipt: LeftReceipt? = nil) throws(StoreError) -> Kept {
+        guard isPaidFor else { return try keepOnce(receipt) }
+        return try store.reserve.helping { () throws(StoreError) in try keepOnce(receipt) }
+    }
+
+    private func keepOnce(_ receipt: LeftReceipt?) throws(StoreError) -> Kept {
         try bringBack()
         try hashWritten()
         let sha256 = digest.withLock { digest in
@@ -177,15 +242,15 @@ package final class TemporaryArtifact: Sendable {
             return digest.hasher.finalize().hexadecimal
         }
         if !progress.withLock({ $0.isPlaced }) {
-            if let end = end?(Kept(sha256: sha256, bytes: byteCount)) { leaveReceipt(end) }
+            receipt?.note(sha256, of: self)
             FaultPoint.reach(.artifactBeforeFlush)
-            try flush(sha256)
+            try flush(sha256, receipt)
             FaultPoint.reach(.artifactBeforeRename)
             if !progress.withLock({ $0.isSpared }) {
                 store.spare(sha256)
                 progress.withLock { $0.isSpared = true }
             }
-            try store.place(progress.withLock { $0.current.path }, as: sha256)
+            if let path = progress.withLock({ $0.current?.path }) { try store.place(path, as: sha256) }
             progress.withLock { $0.isPlaced = true }
             FaultPoint.reach(.artifactAfterRename)
         }
@@ -194,20 +259,17 @@ package final class TemporaryArtifact: Sendable {
         return Kept(sha256: sha256, bytes: byteCount)
     }
 
-    private func leaveReceipt(_ end: FinishedCall) {
-        let path = progress.withLock { $0.current.path }
-        let name = String(path[path.index(after: path.lastIndex(of: "/") ?? path.startIndex)...])
-        if let receipt = Receipt(end, file: name) { store.leave(receipt) }
-    }
-
     /// Flushes the bytes; those of a file that could not be flushed before, in a new file.
     ///
     /// Linux tells a failed write-back to one fsync alone: the pages count as clean from then on, and the next fsync
     /// says 0 (https://lwn.net/Articles/752063/, read 2026-11-22).
-    private func flush(_ sha256: String) throws(StoreError) {
-        if progress.withLock({ $0.isSpoilt }) { try copy(sha256) }
+    private func flush(_ sha256: String, _ receipt: LeftReceipt?) throws(StoreError) {
+        if progress.withLock({ $0.isSpoilt }) {
+            try copy(sha256)
+            receipt?.note(sha256, of: self)
+        }
         do {
-            try store.fsync.file(progress.withLock { $0.current.file })
+            try store.fsync.file(try file())
         } catch {
             progress.withLock { $0.isSpoilt = true }
             throw error
@@ -216,7 +278,8 @@ package final class TemporaryArtifact: Sendable {
 
     /// Puts a copy in the place of the file, if it can still be read whole.
     private func copy(_ sha256: String) throws(StoreError) {
-        let (old, written) = progress.withLock { ($0.current, $0.written) }
+        let (current, written) = progress.withLock { ($0.current, $0.written) }
+        guard let old = current else { return }
         let new = try store.makeFile()
         do {
             var hasher = SHA256()
@@ -234,9 +297,4 @@ package final class TemporaryArtifact: Sendable {
         progress.withLock { $0.current = new }
         FileSystem.removeIfThere(old.path)
     }
-}
-
-extension SHA256.Digest {
-    /// 64 lower-case hexadecimal digits.
-    var hexadecimal: String { map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }
 }

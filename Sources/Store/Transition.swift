@@ -10,8 +10,6 @@ package struct Transition: Sendable, Equatable {
 
     /// Its turn has come: durable before the first byte goes out.
     package static let start = Transition(from: [.queued, .waiting], to: .sent)
-    /// The head of the answer has arrived.
-    package static let receive = Transition(from: [.sent], to: .receiving)
     /// Upstream refused before any charge: it waits for another attempt.
     package static let requeue = Transition(from: [.sent], to: .waiting)
     package static let finish = Transition(from: [.sent, .receiving], to: .done)
@@ -25,7 +23,7 @@ package struct Transition: Sendable, Equatable {
     package static let recall = Transition(from: [.queued, .waiting, .sent], to: .cancelled)
 
     /// Every move there is.
-    package static let all: [Transition] = [start, receive, requeue, finish, fail, lose, refuse, cancel, recall]
+    package static let all: [Transition] = [start, requeue, finish, fail, lose, refuse, cancel, recall]
 
     /// The states it may come from, as a list for SQL's IN.
     var origins: String { from.map { "'\($0.rawValue)'" }.joined(separator: ",") }

@@ -119,7 +119,9 @@ struct Daemon: Sendable {
         try await record(.policyLoaded, details: ["hash": methods.live.configuration.hash])
         for project in methods.projects { try await recordKey(of: project) }
         await serveUntilStopped(watchdog)
+        FaultPoint.reach(.stoppedBeforeRow)
         try await record(.stopped)
+        FaultPoint.reach(.stoppedAfterRow)
     }
 
     /// Writes a row of the audit chain; without its ledger the daemon does not go on.
@@ -196,7 +198,7 @@ struct Daemon: Sendable {
         try? manager.stopping(status: "stopping: waiting for what is paid for")
         await withTaskGroup { group in
             group.addTask { await Startup.extendTimeout(of: manager) }
-            await engine.stop(drain: Startup.drain)
+            await engine.stop(drain: methods.live.configuration.limits.drain)
             await server.stop(within: .seconds(5))
             group.cancelAll()
         }

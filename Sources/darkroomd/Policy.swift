@@ -29,6 +29,7 @@ struct Policy: Sendable {
         var logsPrompt = false
         /// Of which all count that are the principal's.
         var budgets: [SharedBudget] = []
+        var abortsOnCancel = false
     }
 
     /// What the rules say to a request.
@@ -103,7 +104,8 @@ struct Policy: Sendable {
     private func verdict(of rule: Rule) -> Verdict {
         Verdict(
             rule: rule.place, match: rule.match, priority: rule.priority, projects: rule.projects,
-            allowance: rule.allowance, logsPrompt: rule.logsPrompts, budgets: budgets)
+            allowance: rule.allowance, logsPrompt: rule.logsPrompts, budgets: budgets,
+            abortsOnCancel: rule.cancel == .abort)
     }
 
     /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.

@@ -13,9 +13,6 @@ import Wire
 
 /// Makes the parts of the daemon.
 enum Startup {
-    /// How long paid calls may take to finish after SIGTERM: the longest that upstream is given.
-    static let drain: Duration = .seconds(600)
-
     static func now() -> Timestamp { SystemClock().now() }
 
     static func serviceManager(_ environment: SystemdEnvironment) throws(StartFailure) -> ServiceManager {

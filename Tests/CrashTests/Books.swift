@@ -62,7 +62,7 @@ struct Books {
         let rows = try Row.fetchAll(
             database,
             sql: """
-                SELECT id, state, json_extract(request, '$.prompt'), started_ms IS NOT NULL,
+                SELECT id, state, json_extract(request, '$.prompt'), started_ms IS NOT NULL OR reused_from IS NOT NULL,
                   (SELECT count(*) FROM call WHERE call.job = job.number),
                   (SELECT count(*) FROM audit WHERE audit.job = job.id AND event IN ('ended','cancelled')) FROM job
                 """)

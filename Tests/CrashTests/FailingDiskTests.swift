@@ -96,6 +96,29 @@ import Wire
         #expect(daemon.process.isRunning)
     }
 
+    /// The final image is the third of its answer; the first file alone is open before the request goes out.
+    @Test(.backs(.paidForOnceAndKept)) func anImageForWhichNoFileCanBeOpenedIsHeldUntilOneCan() throws {
+        let daemon = try start()
+        var caller = Caller(scene.socket)
+        let prompt = #"drafts {sim:{"latencyMilliseconds":300,"answer":{"drafts":2}}}"#
+        guard case .accepted(let job) = caller.generate(prompt, key: "drafts", #","wait":false"#) else {
+            Issue.record("not accepted")
+            return
+        }
+        while try scene.simulator.generations("drafts").isEmpty {}
+        disk.fail([.open], number: 1, error: EMFILE, isLasting: true)
+        while try scene.simulator.generations("drafts").first?["finished"] != .bool(true) {}
+        while disk.struckCount < 2 {}
+        disk.heal()
+        guard case .result(let result) = caller.ask("job.wait", #"{"job":"\#(job)","delivery":"none"}"#) else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(result.state == .done && result.images.count == 1, "\(result)")
+        try audit(caller, "no file can be opened while an answer with drafts comes")
+        #expect(daemon.process.isRunning)
+    }
+
     @Test(.backs(.paidForOnceAndKept)) func nothingIsLostWhicheverOperationTheDaemonDiesBefore() throws {
         var caller = Caller(scene.socket)
         var number = 0

@@ -29,26 +29,40 @@ import Wire
     /// Whether an image had come whole and was known to be the answer when the daemon ended.
     private static func hasTheWholeImage(_ point: FaultPoint, hasInput: Bool) -> Bool {
         switch point {
-        case .artifactBeforeFlush, .artifactBeforeRename, .artifactAfterRename, .artifactAfterNameFlush: !hasInput
-        case .finishBeforeCommit, .finishAfterCommit: true
+        case .artifactBeforeFlush, .artifactBeforeRename, .artifactAfterRename, .artifactAfterNameFlush, .parentMade,
+            .parentFlushed:
+            !hasInput
+        case .receiptAfter, .finishBeforeCommit, .finishAfterCommit, .receiptRemoval, .recoveryBeforeRename: true
         default: false
         }
     }
 
     private static func isAboutFiles(_ point: FaultPoint) -> Bool {
-        "\(point)".hasPrefix("artifact") || "\(point)".hasPrefix("firstByte")
+        ["artifact", "parent", "firstByte"].contains { "\(point)".hasPrefix($0) }
     }
 
     /// Ends a daemon at a point, starts the next one, and audits what is there.
     private func check(_ point: FaultPoint, _ title: String, hasInput: Bool) throws -> String {
-        let scene = try Scene(simulator, extra: "[retention]\nmax_age_days = 5\n", project: "max_concurrent = 1")
+        let isTimeout = point == .timeoutBeforeCommit || point == .timeoutAfterCommit
+        let scene = try Scene(
+            simulator,
+            extra: (isTimeout ? "[limits]\nunknown_hold_seconds = 1\n" : "") + "[retention]\nmax_age_days = 5\n",
+            project: "max_concurrent = 1")
         var caller = Caller(scene.socket)
         let requests = requests(point, title, hasInput: hasInput)
         let output = try live(until: point, requests, in: scene, &caller)
         #expect(output.wasKilled, "\(title) was not reached: \(output)")
+        if isAboutRetention(point) {
+            // What it was kept from: the audit chain has it under the id of its making.
+            try scene.edit { try $0.execute(sql: "UPDATE job SET id = '01' || substr(id, 3) WHERE id LIKE '00%'") }
+        }
         let daemon = try scene.start()
+        if point == .pauseBeforeCommit || point == .pauseAfterCommit {
+            var admin = Caller(daemon.adminSocket)
+            _ = admin.ask("project.resume", #"{"project":"default"}"#)
+        }
         for request in requests where request.isAskedAgain {
-            _ = caller.generate(request.prompt, key: request.prompt, request.more)
+            _ = caller.generate(request.prompt, key: request.key, request.more)
         }
         caller.waitForAll()
         let books = try Books(
@@ -67,6 +81,10 @@ import Wire
         let prompt: String
         var more = ""
         var isAskedAgain = true
+        /// That it has a key of its own, although another has its prompt.
+        var isSecond = false
+
+        var key: String { isSecond ? prompt + " again" : prompt }
     }
 
     private func isAboutRetention(_ point: FaultPoint) -> Bool { "\(point)".hasPrefix("retention") }
@@ -78,6 +96,9 @@ import Wire
         case .requeueBeforeCommit, .requeueAfterCommit: [Asked(prompt: "\(point) overloaded")]
         case .recoveryBeforeCommit, .recoveryAfterCommit:
             [Asked(prompt: #"\#(point) {sim:{"neverAnswer":true}}"#, more: #","wait":false"#)]
+        case .recoveryBeforeRename: [Asked(prompt: title)]
+        case .reuseBeforeCommit, .reuseAfterCommit:
+            [Asked(prompt: title), Asked(prompt: title, more: #","reuse":"prefer""#, isSecond: true)]
         // The second has no slot at its admission, so it is marked as sent later.
         case .sentBeforeCommit, .sentAfterCommit:
             [
@@ -89,7 +110,7 @@ import Wire
                 Asked(prompt: #"\#(point) {sim:{"latencyMilliseconds":4000}}"#, more: #","wait":false"#),
                 Asked(prompt: "\(point) next", more: #","wait":false"#),
             ]
-        case .resolveBeforeCommit, .resolveAfterCommit:
+        case .resolveBeforeCommit, .resolveAfterCommit, .timeoutBeforeCommit, .timeoutAfterCommit:
             [Asked(prompt: #"\#(point) {sim:{"closeBeforeHead":true}}"#)]
         case .retentionBeforeCommit, .retentionAfterCommit, .retentionAfterFiles:
             [Asked(prompt: "\(point) old", isAskedAgain: false), Asked(prompt: "\(point) new")]
@@ -101,8 +122,16 @@ import Wire
     private func live(
         until point: FaultPoint, _ requests: [Asked], in scene: Scene, _ caller: inout Caller
     ) throws -> ChildProcess.Output {
-        func ask(_ request: Asked) { _ = caller.generate(request.prompt, key: request.prompt, request.more) }
+        func ask(_ request: Asked) { _ = caller.generate(request.prompt, key: request.key, request.more) }
+        var environment: [String: String] = [:]
         switch point {
+        case .migrationBefore, .migrationAfter: return try startAndEnd(scene, point)
+        case .recoveryBeforeRename:
+            let before = try scene.start(FaultPoint.artifactBeforeRename.rawValue)
+            ask(requests[0])
+            _ = before.process.finish(within: .seconds(20))
+            return try startAndEnd(scene, point)
+        case .timeoutBeforeCommit, .timeoutAfterCommit: environment["DARKROOM_CLOCK_SCALE"] = "10"
         case .recoveryBeforeCommit, .recoveryAfterCommit:
             let before = try scene.start()
             ask(requests[0])
@@ -124,13 +153,14 @@ import Wire
                           created_ms = created_ms - 864000000 WHERE number = 1
                         """)
             }
-            return try startAndEnd(scene, point)
+            // Nothing is removed in the first hour of a run, which is a tenth of a second here.
+            return try startAndEnd(scene, point, environment: ["DARKROOM_CLOCK_SCALE": "36000"])
         case .requeueBeforeCommit, .requeueAfterCommit:
             try simulator.addRule(
                 #"{"match":{"prompt":"\#(requests[0].prompt)"},"times":1,"do":{"fixture":"overloaded"}}"#)
         default: break
         }
-        let daemon = try scene.start(point.rawValue)
+        let daemon = try scene.start(point.rawValue, environment: environment)
         for request in requests { ask(request) }
         switch point {
         case .cancelBeforeCommit, .cancelAfterCommit:
@@ -140,15 +170,22 @@ import Wire
             var admin = Caller(daemon.adminSocket)
             let job = try #require(try ids(scene).first)
             _ = admin.ask("job.resolve", #"{"job":"\#(job)","charged":true}"#)
-        case .stopBegun: daemon.process.signal(SIGTERM)
+        case .pauseBeforeCommit, .pauseAfterCommit:
+            var admin = Caller(daemon.adminSocket)
+            _ = admin.ask("project.pause", #"{"project":"default"}"#)
+        case .stopBegun, .stoppedBeforeRow, .stoppedAfterRow: daemon.process.signal(SIGTERM)
         default: break
         }
         return daemon.process.finish(within: .seconds(20))
     }
 
-    private func startAndEnd(_ scene: Scene, _ point: FaultPoint) throws -> ChildProcess.Output {
+    private func startAndEnd(
+        _ scene: Scene, _ point: FaultPoint, environment: [String: String] = [:]
+    ) throws -> ChildProcess.Output {
         do {
-            return try scene.start(point.rawValue).process.finish(within: .seconds(20))
+            let daemon = try scene.start(point.rawValue, environment: environment)
+            // Who lets go of it ends it.
+            return withExtendedLifetime(daemon) { $0.process.finish(within: .seconds(20)) }
         } catch let error as RunningDaemon.NotReady {
             return ChildProcess.Output(
                 status: error.status ?? -1, standardOutput: "", standardError: error.standardError)

@@ -6,10 +6,11 @@ import TestKit
 import Testing
 import Wire
 
-@Suite(.serialized) struct FullDiskTests {
-    /// Mounts need root; who is not is told that these tests were not run.
-    private static let mayMount = geteuid() == 0
+/// Mounts need root: the test command says what was not run.
+private let mayMount = geteuid() == 0
 
+@Suite(.serialized, .enabled(if: mayMount, "only root may mount the small file system of these tests"))
+struct FullDiskTests {
     private struct NotMounted: Error { let output: ChildProcess.Output }
 
     /// A file system in memory, mounted as long as it is referenced.
@@ -30,20 +31,18 @@ import Wire
         /// Takes all of the room that is left.
         func fill() throws {
             let output = try ChildProcess.run(
-                "/usr/bin/env", ["dd", "if=/dev/zero", "of=\(directory.file("state/ballast"))", "bs=4096"])
+                "/usr/bin/env",
+                [
+                    "dd", "if=/dev/zero", "of=\(directory.file("state/ballast"))", "bs=4096", "oflag=append",
+                    "conv=notrunc",
+                ])
             #expect(output.standardError.contains("No space left"))
         }
 
         func clear() throws { try FileManager.default.removeItem(atPath: directory.file("state/ballast")) }
     }
 
-    private func skipped() -> Bool {
-        if !Self.mayMount { print("NOT RUN: only root may mount the small file system of this test") }
-        return !Self.mayMount
-    }
-
     @Test func admissionStopsBeforeTheDiskIsFullAndEverythingElseGoesOn() throws {
-        if skipped() { return }
         let disk = try SmallDisk(size: "1m")
         let scene = try Scene(
             try RunningSimulator(), extra: "[retention]\nreserve_bytes = 262144\n", project: "max_concurrent = 1",
@@ -74,7 +73,6 @@ import Wire
     }
 
     @Test(.backs(.paidForOnceAndKept)) func anImageThatIsPaidForWaitsForRoomAndIsKept() throws {
-        if skipped() { return }
         let disk = try SmallDisk(size: "4m")
         let scene = try Scene(
             try RunningSimulator(), extra: "[retention]\nreserve_bytes = 65536\n", directory: disk.directory)
@@ -105,6 +103,74 @@ import Wire
             answered: caller.knowledge.images)
         #expect(books.isClean, "\(books)")
         daemon.crash()
+    }
+
+    @Test(.backs(.paidForOnceAndKept)) func whatIsQueuedIsNotSentWhileTheDiskIsFull() throws {
+        let disk = try SmallDisk(size: "4m")
+        let scene = try Scene(
+            try RunningSimulator(), extra: "[retention]\nreserve_bytes = 262144\n", project: "max_concurrent = 1",
+            directory: disk.directory)
+        // Its five seconds between two looks at the disk are a quarter of one.
+        let daemon = try scene.start(environment: ["DARKROOM_CLOCK_SCALE": "20"])
+        let socket = try RawSocket(scene.socket)
+        func ask(_ prompt: String) throws -> JobID {
+            try socket.call(
+                1, "image.generate",
+                #"{"prompt":"\#(prompt)","imageSize":"512","delivery":"none","wait":false,"deadlineSeconds":3600}"#
+            ).decode(GenerateImage.Accepted.self).job
+        }
+        let first = try ask(#"first {sim:{\"latencyMilliseconds\":500}}"#)
+        let queued = try [ask("second"), ask("third")]
+        try disk.fill()
+        let waiting = try RawSocket(scene.socket)
+        try waiting.send(
+            #"{"jsonrpc":"2.0","id":7,"method":"job.wait","params":{"job":"\#(queued[0])","delivery":"none"}}"#)
+        var reason: JSONValue?
+        while reason != .string("storage_full") {
+            guard case .object(let event)? = try waiting.receiveMessage()["params"] else { continue }
+            reason = event["reason"]
+        }
+        #expect(try scene.simulator.generations().count == 1)
+        try disk.clear()
+        for job in [first] + queued {
+            let result = try socket.call(2, "job.wait", #"{"job":"\#(job)","delivery":"none"}"#)
+            #expect(try result.decode(JobResult.self).state == .done)
+        }
+        #expect(try scene.simulator.generations().count == 3)
+        daemon.crash()
+    }
+
+    @Test(arguments: [true, false]) func aDaemonStartsOnAFullDisk(isKilled: Bool) throws {
+        let disk = try SmallDisk(size: "4m")
+        let scene = try Scene(
+            try RunningSimulator(), extra: "[limits]\ndrain_seconds = 0\n[retention]\nreserve_bytes = 524288\n",
+            directory: disk.directory)
+        let before = try scene.start()
+        var caller = Caller(scene.socket)
+        #expect(isDone(caller.generate("before", key: "before")))
+        let socket = try RawSocket(scene.socket)
+        let open = try socket.call(
+            1, "image.generate", #"{"prompt":"open {sim:{\"neverAnswer\":true}}","delivery":"none","wait":false}"#
+        ).decode(GenerateImage.Accepted.self).job
+        while try scene.simulator.generations("open").isEmpty {}
+        try disk.fill()
+        if isKilled {
+            before.crash()
+        } else {
+            before.process.signal(SIGTERM)
+            #expect(before.process.finish().status == 0)
+        }
+        let after = try scene.start()
+        let list = try RawSocket(scene.socket).call(1, "job.list").decode(ListJobs.Result.self)
+        #expect(list.jobs.map(\.state) == [.unknown, .done])
+        let cancelled = try RawSocket(scene.socket).call(2, "job.cancel", #"{"job":"\#(open)"}"#)
+        #expect(try cancelled.decode(CancelJob.Result.self).state == .unknown)
+        guard case .error(let refusal) = caller.generate("refused", key: "refused") else {
+            Issue.record("admitted on a full disk")
+            return
+        }
+        #expect(refusal.kind == .storageFull)
+        after.crash()
     }
 
     private func isDone(_ told: Told) -> Bool {

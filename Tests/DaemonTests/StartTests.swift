@@ -172,6 +172,10 @@ import Wire
         #expect(result["result"] != nil, "\(result)")
         #expect(daemon.process.finish().status == 0)
         #expect(try simulator.generations("waits") == [])
+        // systemd was told that it takes as long as it takes, after STOPPING as sd_notify(3) has it.
+        let told = daemon.manager.transcript.flatMap { $0.split(separator: "\n").map(String.init) }
+        let stopping = try #require(told.firstIndex(of: "STOPPING=1"))
+        #expect(told[stopping...].contains("EXTEND_TIMEOUT_USEC=30000000"), "\(told)")
     }
 
     @Test(.backs(.noClientHoldsAKey)) func theKeyIsNowhere() throws {

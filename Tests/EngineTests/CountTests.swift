@@ -96,6 +96,18 @@ struct CountTests {
         }
     }
 
+    @Test func whoIsToldOfAStopIsToldThatAnotherCallIsOut() async throws {
+        try await EngineFixture().run(slots: 1) { bench in
+            let id = try await bench.engine.generate(params { $0.count = 2 }, from: alice)
+            _ = await bench.fake.next()
+            let waiter = Task.immediate { try await bench.engine.wait(for: id, from: alice) }
+            await bench.engine.stop(drain: .zero)
+            for told in [try await waiter.value, try await bench.engine.wait(for: id, from: alice)] {
+                #expect(told.error?.kind == .stopping && told.error?.charged == .unknown)
+            }
+        }
+    }
+
     @Test func theDeadlineEndsWhatIsNotSent() async throws {
         try await EngineFixture().run(slots: 1) { bench in
             let id = try await bench.engine.generate(

@@ -35,10 +35,10 @@ final class EngineFixture: Sendable {
     /// Runs an engine for as long as the body takes.
     func run<Value: Sendable>(
         slots: Int = 8, queue: Int = 100, drain: Duration = .zero, isRunning: Bool = true,
-        limits: ProjectLimits = ProjectLimits(), others: [String] = [],
+        limits: ProjectLimits = ProjectLimits(), others: [String] = [], fsync: Fsync = .system,
         _ body: (Bench) async throws -> Value
     ) async throws -> Value {
-        let store = try Store(path: path, now: clock.now())
+        let store = try Store(path: path, fsync: fsync, now: clock.now())
         defer { try? store.close() }
         let fake = FakeGenerator()
         var generators: [String: any ImageGenerator] = ["default": fake]

@@ -15,6 +15,20 @@ import Testing
         }
     }
 
+    /// A release binary ends at no fault point, whatever its environment says: what reads and kills is not compiled.
+    @Test func faultPointsAreOfDebugBuildsAlone() throws {
+        var isDebug = false
+        var released: [Substring] = []
+        for line in try Repository.text("Sources/Store/FaultPoint.swift").split(separator: "\n") {
+            let text = line.drop { $0 == " " }
+            if text == "#if DEBUG" { isDebug = true }
+            if !isDebug { released.append(text) }
+            if text == "#endif" { isDebug = false }
+        }
+        #expect(released.contains { $0.contains("func reach") })
+        for word in ["getenv", "kill(", "import Glibc"] { #expect(!released.contains { $0.contains(word) }) }
+    }
+
     /// Every promise of the README that names a test names one that exists.
     @Test func everyTestThatTheReadmeNamesExists() throws {
         let readme = try Repository.text("README.md")

@@ -15,7 +15,7 @@ struct GroupCommitTests {
             }
             for try await admitted in group { #expect(admitted == .new) }
         }
-        #expect(try await store.openJobs().count == 200)
+        #expect(try await store.openJobs().jobs.count == 200)
         #expect(try await store.verifyAudit() == AuditVerdict(rows: 200, firstBroken: nil))
     }
 
@@ -34,7 +34,7 @@ struct GroupCommitTests {
             return await group.reduce(into: [Bool: Int]()) { $0[$1, default: 0] += 1 }
         }
         #expect(outcomes == [true: 80, false: 20])
-        #expect(try await store.openJobs().count == 81)
+        #expect(try await store.openJobs().jobs.count == 81)
         #expect(try await store.verifyAudit() == AuditVerdict(rows: 81, firstBroken: nil))
     }
 
@@ -70,7 +70,7 @@ struct GroupCommitTests {
             return await group.reduce(into: [Bool: Int]()) { $0[$1, default: 0] += 1 }
         }
         #expect(outcomes == [true: 98, false: 2])
-        #expect(try await store.openJobs().count == 98)
+        #expect(try await store.openJobs().jobs.count == 98)
         #expect(try await store.verifyAudit() == AuditVerdict(rows: 98, firstBroken: nil))
     }
 

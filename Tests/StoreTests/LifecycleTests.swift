@@ -62,11 +62,33 @@ struct LifecycleTests {
         let id = JobID(rawValue: "a")
         switch transition {
         case .start: return try await store.start(id, call: 0, at: time(2000))
-        case .receive: return try await store.receive(id, call: 0, at: time(2000))
         case .requeue: return try await store.requeue(id, call: 0, at: time(2000))
         case .finish: return try await store.finish(finished("a")) != nil
         default: return try await store.end(transition, failure("a", .internal, charged: .no)) != nil
         }
+    }
+
+    @Test func aJobOfAnEarlierVersionIsTheSameRequestStill() async throws {
+        let store = try StateFixture().open()
+        // Hashed with what the policy added.
+        _ = try await store.admit(newJob("a", key: "k", request: #"{"project":"p","prompt":"x"}"#), started: 0)
+        var again = newJob("b", key: "k", request: #"{"project":"p","prompt":"x"}"#)
+        again.sameness = Array(#"{"prompt":"x"}"#.utf8)
+        #expect(try await store.admit(again, started: 0) == .existing(JobID(rawValue: "a"), isSame: true))
+        let known = try #require(try await store.job(under: "k", of: alice.uid))
+        #expect(known.id.rawValue == "a" && known.wasAsked([[], again.request]) && !known.wasAsked([[]]))
+        #expect(try await store.job(under: "k", of: bob.uid) == nil)
+    }
+
+    @Test func aConversationThatLostATurnMeanwhileIsNotGoneOnWith() async throws {
+        let store = try StateFixture().open()
+        _ = try await store.admit(newJob("a"), started: 1)
+        _ = try await store.finish(finished("a"))
+        var next = newJob("b")
+        (next.continues, next.conversation) = (JobID(rawValue: "a"), ["gone", "a"].map(JobID.init(rawValue:)))
+        #expect(try await store.admit(next, started: 0) == .broken(JobID(rawValue: "gone")))
+        next.conversation.removeFirst()
+        #expect(try await store.admit(next, started: 0) == .new)
     }
 
     @Test(arguments: [

@@ -3,6 +3,7 @@
 import Foundation
 import GRDB
 import Store
+import TestKit
 import Testing
 import Wire
 
@@ -18,13 +19,65 @@ struct ReceiptTests {
         _ = try await store.admit(newJob("a"), started: 1)
         let file = try store.artifacts.makeTemporary()
         try unsafe bytes.withUnsafeBytes { try unsafe file.write($0) }
-        let count = bytes.count
-        let kept = try await file.keep { kept in
-            var end = finished("a", kept.sha256)
-            end.artifacts[0].entry.bytes = count
-            return end
+        let receipt = await store.artifacts.leaveReceipt(finished("a"), [arrived(file)])
+        return try await file.keep(noting: receipt).sha256
+    }
+
+    private func arrived(_ file: TemporaryArtifact, _ kind: KeptArtifact.Kind = .final) -> ArrivedImage {
+        ArrivedImage(file: file, kind: kind, mimeType: "image/png", width: 16, height: 9)
+    }
+
+    private func write(_ text: String, in store: Store) throws -> TemporaryArtifact {
+        let file = try store.artifacts.makeTemporary(isPaidFor: true)
+        try unsafe Array(text.utf8).withUnsafeBytes { try unsafe file.write($0) }
+        return file
+    }
+
+    /// Ends with a receipt alone, nothing hashed and no file named; edits it before the next run.
+    private func liveUntilTheReceipt(_ edit: (String) throws -> Void = { _ in }) async throws {
+        let store = try state.open()
+        _ = try await store.admit(newJob("a", request: #"{"prompt":"x"}"#), started: 1)
+        let files = try ["a draft", "an image"].map { try write($0, in: store) }
+        var end = finished("a")
+        end.turn = Array("the turn".utf8)
+        let receipt = await store.artifacts.leaveReceipt(end, [arrived(files[0], .draft), arrived(files[1])])
+        receipt.leaveBehind()
+        try edit(try self.receipt())
+    }
+
+    @Test func aReceiptBeforeTheHashesIsEnoughForEveryImageAndTheTurn() async throws {
+        try await liveUntilTheReceipt()
+        #expect(try await ended() == ["done", "settled", "1"])
+        let store = try state.open()
+        let job = try #require(try await store.job(JobID(rawValue: "a"))).result
+        #expect(job.extraImages.map(\.bytes) == [7] && job.images.map(\.bytes) == [8])
+        for image in job.images + job.extraImages { #expect(try store.artifacts.open(image.sha256) != nil) }
+        guard case .turns(let turns) = try await store.conversation(of: JobID(rawValue: "a"), for: 1000) else {
+            Issue.record("the conversation is gone")
+            return
         }
-        return kept.sha256
+        #expect(turns.map(\.content) == [Array("the turn".utf8)])
+    }
+
+    @Test func withoutAHashBytesAreBelievedOfTheSameBootAlone() async throws {
+        try await liveUntilTheReceipt { path in
+            var text = String(
+                try String(contentsOfFile: path, encoding: .utf8).drop { $0 != "\n" }.dropFirst())
+            // As if the clock had stood elsewhere at the machine's start.
+            text.replace("\"wall\":", with: "\"wall\":1")
+            try rewrite(text, at: path)
+        }
+        #expect(try await ended() == ["unknown", "held", "0"])
+    }
+
+    /// Writes a receipt with the sum that belongs to it.
+    private func rewrite(_ text: String, at path: String) throws {
+        let file = path + ".text"
+        try Data(text.utf8).write(to: URL(fileURLWithPath: file))
+        let output = try ChildProcess.run("/usr/bin/env", ["sha256sum", file])
+        try FileManager.default.removeItem(atPath: file)
+        let whole = output.standardOutput.prefix(64) + "\n" + text
+        try Data(whole.utf8).write(to: URL(fileURLWithPath: path))
     }
 
     private func receipt() throws -> String {

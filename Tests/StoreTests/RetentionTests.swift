@@ -38,8 +38,8 @@ struct RetentionTests {
     /// The newest job of all never goes, so it is somebody else's.
     private func addNewest() async throws { try await endedJob(0, bytes: 0, origin: bob) }
 
-    private func remove(_ retention: Retention) async throws -> Removed {
-        try await store.removeExpired(retention, at: time(Self.now))
+    private func remove(_ retention: Retention, since start: Int64 = 0) async throws -> Removed {
+        try await store.removeExpired(retention, since: time(start), at: time(Self.now))
     }
 
     private func isThere(_ image: String) -> Bool {
@@ -48,6 +48,14 @@ struct RetentionTests {
 
     private var jobs: [JobID] {
         get throws { try state.edit { try String.fetchAll($0, sql: "SELECT id FROM job ORDER BY id") }.map(JobID.init) }
+    }
+
+    @Test func inTheFirstHourOfARunNothingGoes() async throws {
+        try await endedJob(30)
+        try await addNewest()
+        let retention = Retention(maxAge: .seconds(3600), maxJobs: 1)
+        #expect(try await remove(retention, since: Self.now - Self.hour + 1) == Removed())
+        #expect(try await remove(retention, since: Self.now - Self.hour) == Removed(jobs: 1, files: 1))
     }
 
     @Test func whatIsOlderThanTheAgeGoesWithItsImageAndItsCostStays() async throws {

@@ -37,7 +37,7 @@ struct SchemaTests {
         #expect(done.usage == Usage(promptTokens: 1, outputTokens: 2, imageTokens: 3, thoughtTokens: 4))
         #expect(done.state == .done && !done.reused && done.continues == nil)
         #expect(done.cost == Cost(micros: 300, basis: .usage))
-        let open = try await store.openJobs()
+        let open = try await store.openJobs().jobs
         #expect(open.map(\.id.rawValue) == ["b"] && open.map(\.priority) == [.bulk])
         #expect(try await store.start(JobID(rawValue: "b"), call: 0, at: time(3000)))
         guard case .turns(let turns) = try await store.conversation(of: JobID(rawValue: "a"), for: 1000) else {

@@ -149,6 +149,8 @@ struct LimitsConfiguration: Sendable {
     var defaultDeadline: Duration = .seconds(600)
     /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
     var unknownHold: Duration = .seconds(86_400)
+    /// How long what is paid for may take to finish after SIGTERM: the longest that upstream is given.
+    var drain: Duration = .seconds(600)
     /// Longest input image, in bytes.
     var maxInputBytes = 100_000_000
     /// Most connections, in total and of one user.
@@ -170,6 +172,8 @@ struct LimitsConfiguration: Sendable {
         }
         // unknown_hold_seconds: then a job of which nobody knows counts as charged; 86400.
         if let value = try reader.number("unknown_hold_seconds", in: 1...31_536_000) { unknownHold = .seconds(value) }
+        // drain_seconds: how long a stop waits for what is sent; then it is aborted, its outcome unknown; 600.
+        if let value = try reader.number("drain_seconds", in: 0...3600) { drain = .seconds(value) }
         // max_input_bytes: of one input image; 100000000, which is what Google takes.
         if let value = try reader.integer("max_input_bytes", in: 1024...100_000_000) { maxInputBytes = value }
         // max_connections: in total; 12000.

@@ -27,6 +27,8 @@ struct Rule: Sendable {
     var mayUseNative = false
     /// Whether the text of prompts goes into the record.
     var logsPrompts = false
+    /// What `job.cancel` does with what is sent.
+    var cancel = Cancelling.finish
     var allowance = Allowance()
 
     /// How much each user that a rule matches may have; nil is no bound but the daemon's.
@@ -112,6 +114,8 @@ extension Rule {
         mayUseNative = try reader.bool("native") ?? false
         // log_prompts: whether the text of prompts is on record beside their hash; false.
         logsPrompts = try reader.bool("log_prompts") ?? false
+        // cancel: whether job.cancel lets what is sent "finish", or has it "abort", its outcome unknown; "finish".
+        cancel = try reader.token("cancel", Cancelling.self) ?? .finish
         // per_day: US dollars a day for each user that matches.
         allowance.perDay = try reader.number("per_day", in: 0...1_000_000_000).map(Self.micros)
         // per_month: US dollars a month for each user that matches.
@@ -145,6 +149,8 @@ extension Rule {
 
     /// The listening sockets by name, as the units give them.
     enum SocketName: String, CaseIterable { case api, admin }
+
+    enum Cancelling: String, CaseIterable { case finish, abort }
 }
 
 extension Rule {

@@ -10,11 +10,13 @@ import Wire
 extension Methods {
     func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
+        let asked = params
         var params = homed(params)
         let verdict = try await permit(&params, exchange.principal)
         let start = ContinuousClock.now
         let job = try await engine.generate(
-            params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
+            params, asked: asked, inputs: inputs, from: exchange.principal,
+            terms: verdict.terms(for: exchange.principal))
         metrics.took(ContinuousClock.now - start, .ledger)
         FaultPoint.reach(.admissionAnswered)
         return try await answer(job, wait: params.wait, params.delivery, exchange)

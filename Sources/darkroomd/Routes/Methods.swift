@@ -54,7 +54,8 @@ struct Methods: Sendable {
             },
             AnyMethod(ListJobs.self) { params, exchange in try await engine.list(params, for: exchange.principal) },
             AnyMethod(CancelJob.self) { params, exchange in
-                try await engine.cancel(params.job, by: exchange.principal)
+                try await engine.cancel(
+                    params.job, by: exchange.principal, terms: policy.terms(for: exchange.principal))
             },
             AnyMethod(PriceImage.self) { params, exchange in try await price(params, exchange) },
             AnyMethod(GetQuota.self) { params, exchange in try await quota(params, exchange) },

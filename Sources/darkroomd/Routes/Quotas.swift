@@ -52,6 +52,7 @@ extension Policy.Verdict {
         var terms = Terms(
             projects: projects ?? [], concurrency: allowance.maxConcurrent, queue: allowance.maxQueue)
         terms.logsPrompt = logsPrompt
+        terms.abortsOnCancel = abortsOnCancel
         let own = Budget(perDay: allowance.perDay, perMonth: allowance.perMonth)
         let total = Budget(perDay: allowance.totalPerDay, perMonth: allowance.totalPerMonth)
         if own != Budget() {

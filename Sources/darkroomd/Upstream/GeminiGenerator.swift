@@ -141,11 +141,14 @@ struct GeminiGenerator: ImageGenerator {
     private func outcome(of error: GeminiError) -> CallOutcome {
         var wire = WireError(error, project: project)
         if error.kind == .outcomeUnknown { return .outcomeUnknown(wire) }
-        // Aborted, at the end of a drain: what went out may have been received.
-        if error.kind == .cancelled, error.reach == .unknown {
-            wire.kind = .outcomeUnknown
-            wire.charged = .unknown
-            return .outcomeUnknown(wire)
+        if error.kind == .cancelled {
+            // Aborted, at the end of a drain or by a cancelling: what went out may have been received.
+            guard error.reach == .notSent else {
+                wire.kind = .outcomeUnknown
+                wire.charged = .unknown
+                return .outcomeUnknown(wire)
+            }
+            return .refused(wire, retryAfter: nil, scope: .call)
         }
         let scope: RefusalScope
         switch error.kind {
