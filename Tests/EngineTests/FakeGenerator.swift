@@ -67,7 +67,8 @@ final class FakeGenerator: ImageGenerator {
         return CallPlan(
             project: project, route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
             holdMicros: 500, expectedMicros: 400, usuallySeconds: [8, 20], upstreamTimeout: .seconds(300),
-            requested: Requested(aspectRatio: params.aspectRatio), expectedPixels: (1024, 1024), inputTokens: 10)
+            requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
+            expectedPixels: (1024, 1024), inputTokens: 10)
     }
 
     func generate(
