@@ -48,6 +48,7 @@ import Wire
             """
         let daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator) + projects + rule)
         let socket = try RawSocket(daemon.socket)
+        #expect(try offers("gemini-3.1-flash-image", socket).map(\.state) == [.listed, .listed])
         #expect(
             try socket.call(1, "image.generate", #"{"prompt":"gone","delivery":"none"}"#).error?.kind
                 == .modelUnavailable)

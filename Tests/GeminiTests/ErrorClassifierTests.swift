@@ -39,10 +39,10 @@ struct ErrorClassifierTests {
 
     @Test func everyRecordedAnswerSaysWhatItCostAndWhetherToAskAgain() throws {
         let errors = try Self.recorded().map { classify($0.http_status, $0.body, $0.kind) }
-        // By line, from 0: the two 500s and the two filtered answers may have cost something, the rest cost nothing.
-        let charged = errors.indices.filter { errors[$0].charged != .no }
-        #expect(charged == [24, 25, 33, 34])
-        #expect(charged.allSatisfy { errors[$0].charged == .unknown })
+        // By line, from 0: the two 500s and the filtered image may have cost something, the blocked prompt was counted
+        // and cost that, the rest cost nothing.
+        #expect(errors.indices.filter { errors[$0].charged == .unknown } == [24, 25, 33])
+        #expect(errors.indices.filter { errors[$0].charged == .yes } == [34])
         #expect(errors.indices.filter { errors[$0].isRetryable } == [15, 17, 18, 21, 22, 23, 24, 25, 32, 33])
         #expect(errors.allSatisfy { $0.reach == .answered })
     }
