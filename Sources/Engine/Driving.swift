@@ -201,10 +201,10 @@ extension Engine {
         case .refused(_, _, .call, _), nil: return .unsent
         case .refused: return .refused
         case .outcomeUnknown: return .unknown
-        case .failed(let error):
+        case .failed(let error, let counted):
             switch error.charged {
             case .no: return .answered(costMicros: 0)
-            case .yes: return .answered(costMicros: plan.expectedMicros)
+            case .yes: return .answered(costMicros: counted?.costMicros ?? plan.expectedMicros)
             default: return .answered(costMicros: plan.holdMicros)
             }
         }
@@ -222,7 +222,7 @@ extension Engine {
         case .refused(let error, _, _, _):
             guard let postponement else { return }
             await refused(id, error, postponement, upstream: upstream)
-        case .failed(let error): await fail(id, order, error, upstream: upstream)
+        case .failed(let error, let counted): await fail(id, order, error, counted, upstream: upstream)
         case .outcomeUnknown(var error):
             error.charged = .unknown
             error.job = id.job
@@ -236,18 +236,20 @@ extension Engine {
     }
 
     /// Ends a call with an answer that is an error.
-    func fail(_ id: CallID, _ order: CallOrder, _ error: WireError, upstream: Duration) async {
+    func fail(
+        _ id: CallID, _ order: CallOrder, _ error: WireError, _ counted: Counted? = nil, upstream: Duration
+    ) async {
         var error = error
         error.job = id.job
         if error.charged == nil { error.charged = .unknown }
-        let cost = order.plan.expectedMicros
+        let cost = counted?.costMicros ?? order.plan.expectedMicros
         let settlement: Settlement =
             switch error.charged {
             case .no: .nothing
             case .yes: .cost(cost)
             default: .whole
             }
-        await end(id, .fail, error, costMicros: cost, settlement, upstream: upstream)
+        await end(id, .fail, error, costMicros: cost, settlement, usage: counted?.usage, upstream: upstream)
     }
 
     /// Ends a call that was not sent.
@@ -260,10 +262,10 @@ extension Engine {
 
     private func end(
         _ id: CallID, _ transition: Transition, _ error: WireError, costMicros: Int64, _ settlement: Settlement,
-        _ whole: [KeptArtifact] = [], upstream: Duration?
+        usage: Usage? = nil, _ whole: [KeptArtifact] = [], upstream: Duration?
     ) async {
         var call = FailedCall(
-            job: id.job, call: id.call, at: clock.now(), error: error, costMicros: costMicros,
+            job: id.job, call: id.call, at: clock.now(), error: error, costMicros: costMicros, usage: usage,
             timing: upstream.map { timing(of: id, upstream: $0) })
         call.artifacts = whole
         let ended = call

@@ -121,9 +121,20 @@ package enum CallOutcome: Sendable {
     ///
     /// `retryAfter` is upstream's own word; `scope` says who else must wait; `limit` is what upstream named.
     case refused(WireError, retryAfter: Duration?, scope: RefusalScope, limit: NamedLimit? = nil)
-    /// An answer that is an error, charged as the error says.
-    case failed(WireError)
+    /// An answer that is an error, charged as the error says; with what upstream counted and its price, if it did.
+    case failed(WireError, Counted? = nil)
     case outcomeUnknown(WireError)
+}
+
+/// What upstream counted of a call, and what that comes to.
+package struct Counted: Sendable, Equatable {
+    package var usage: Usage
+    package var costMicros: Int64
+
+    package init(usage: Usage, costMicros: Int64) {
+        self.usage = usage
+        self.costMicros = costMicros
+    }
 }
 
 /// Whom a refusal concerns: the one call, all that is sent for the model, or the whole project until the month ends or

@@ -11,12 +11,12 @@ extension Engine {
             var error = WireError(.noImage, "upstream made no image", hint: "ask in other words", charged: .yes)
             error.finishReason = answer.finishReason
             error.text = answer.text
-            return await fail(id, order, error, upstream: upstream)
+            return await fail(id, order, error, answer.counted, upstream: upstream)
         }
         guard let final = answer.images.firstIndex(where: { $0.kind == .final && $0.isUsable }) else {
             let error = WireError(
                 .upstreamInvalid, "what came as an image is none", hint: "ask again", charged: .yes)
-            return await fail(id, order, error, upstream: upstream)
+            return await fail(id, order, error, answer.counted, upstream: upstream)
         }
         let arrived = answer.images.enumerated().filter { $0.element.isUsable }.map { index, image in
             ArrivedImage(
@@ -36,7 +36,7 @@ extension Engine {
             }
         } catch {
             let crossed = WireError(error, charged: .yes, job: id.job)
-            if case .corrupt = error { return await fail(id, order, crossed, upstream: upstream) }
+            if case .corrupt = error { return await fail(id, order, crossed, answer.counted, upstream: upstream) }
             // The run ends: the next one has the receipt.
             receipt.leaveBehind()
             return abandon(id, crossed)
@@ -116,9 +116,18 @@ extension Engine {
     }
 }
 
+extension CallAnswer {
+    /// What the call comes to should its image be lost.
+    fileprivate var counted: Counted? {
+        guard let usage, let costMicros else { return nil }
+        return Counted(usage: usage, costMicros: costMicros)
+    }
+}
+
 extension AnswerImage {
-    /// That its bytes are an image of a kind that is known.
-    fileprivate var isUsable: Bool { ImageType(rawValue: mimeType) != nil && width > 0 && height > 0 }
+    /// That its bytes are an image of a kind that is known; its size need not be, since it was paid for.
+    fileprivate var isUsable: Bool { ImageType(rawValue: mimeType) != nil }
+    fileprivate var hasSize: Bool { width > 0 && height > 0 }
 
     /// Of several images the one that was chosen is what the caller is owed.
     fileprivate func kind(isChosen: Bool) -> Kind { isChosen ? .final : kind == .final ? .extra : kind }
@@ -149,7 +158,10 @@ struct Comparison {
     var warnings: [Warning] {
         var warnings: [Warning] = []
         let pixels = "\(final.width)x\(final.height)"
-        if let expected = plan.expectedPixels {
+        if !final.hasSize {
+            warnings.append(
+                Warning(.sizeUnknown, "the image does not tell its width and height; it is kept as it came"))
+        } else if let expected = plan.expectedPixels {
             // In floating point: a header may claim sides whose product is no Int.
             let area =
                 Double(final.width) * Double(final.height) / (Double(expected.width) * Double(expected.height))
@@ -159,7 +171,7 @@ struct Comparison {
                     Warning(.sizeDiffers, "the image is \(pixels), not \(expected.width)x\(expected.height)\(size)"))
             }
         }
-        if let wanted = wantedRatio,
+        if let wanted = wantedRatio, final.hasSize,
             abs(Double(final.width) / Double(final.height) / wanted.value - 1)
                 > Self.ratioTolerance
         {
@@ -180,12 +192,19 @@ struct Comparison {
 
     /// The end of a request that wanted exactly what it asked for; nil when that came.
     ///
-    /// What upstream claimed of the type and further images are nothing that was asked for.
+    /// What upstream claimed of the type and further images are nothing that was asked for, and where neither size nor
+    /// ratio was, any will do.
     func mismatch(in job: JobID) -> WireError? {
         let isOtherType = outputType.map { $0.rawValue != final.mimeType } ?? false
+        let isSizeAsked = plan.requested.imageSize != nil
         let differences = warnings.filter { warning in
-            [.sizeDiffers, .ratioDiffers, .modelDiffers].contains(warning.code)
-                || (warning.code == .typeDiffers && isOtherType)
+            switch warning.code {
+            case .ratioDiffers, .modelDiffers: true
+            case .sizeDiffers: isSizeAsked
+            case .sizeUnknown: isSizeAsked || plan.requested.aspectRatio != nil
+            case .typeDiffers: isOtherType
+            default: false
+            }
         }
         guard !differences.isEmpty else { return nil }
         return WireError(

@@ -39,7 +39,8 @@ extension Engine {
                 let backoff = Duration.milliseconds(
                     Int64(Double(1000 << min(call.attempt - 1, 4)) * (0.5 + settings.jitter())))
                 let until = now + (retryAfter ?? backoff).milliseconds
-                let mayRetry = error.isRetryable && call.refusals + 1 < Self.attempts && until < job.deadline
+                let mayRetry =
+                    error.isRetryable && call.refusals + 1 < Self.attempts(after: error) && until < job.deadline
                 return Postponement(until: until, gate: nil, mayRetry: mayRetry, project: ticket.project)
             }
             let refusal = Refusal(
@@ -77,6 +78,13 @@ extension Engine {
     ) -> Bool {
         guard verdict.key != nil, !call.ticket.overflow.isEmpty else { return false }
         return Self.obstacleError(call.ticket, deadline: deadline, now: now, in: &state) == nil
+    }
+
+    /// Most exchanges for a call that was refused so.
+    ///
+    /// Where upstream itself ran out of time a third attempt would take as long and come to the same.
+    private static func attempts(after error: WireError) -> Int {
+        error.kind == .upstreamTimeout && error.upstream != nil ? 2 : attempts
     }
 
     /// Writes down what a refusal said, so that the next run does not have to be told again.

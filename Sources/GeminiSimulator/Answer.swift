@@ -20,7 +20,7 @@ struct Answer {
         if variation.arrayWrapped == true { answer = [answer] }
         var reply = Reply(json: answer, layout: variation.layout ?? .pretty)
         if request.dialect == .developer {
-            reply.headers.append((name: "x-gemini-service-tier", value: "standard"))
+            reply.headers.append((name: "x-gemini-service-tier", value: request.serviceTier))
         }
         if drawsImages { reply.usualMilliseconds = request.model.usualMilliseconds(size: request.size) }
         return reply
@@ -205,7 +205,7 @@ extension Answer {
         }
         if thoughtTokens > 0 { members.append(.init(name: "thoughtsTokenCount", value: .integer(thoughtTokens))) }
         switch request.dialect {
-        case .developer: members.append(.init(name: "serviceTier", value: "standard"))
+        case .developer: members.append(.init(name: "serviceTier", value: .string(request.serviceTier)))
         case .vertex: members.append(.init(name: "trafficType", value: .string(trafficType)))
         }
         for (name, count) in variation.usage ?? [:] {

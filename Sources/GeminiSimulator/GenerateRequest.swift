@@ -17,6 +17,8 @@ struct GenerateRequest: Sendable {
     /// The type that was asked for, where it can be.
     var imageType: ImageType?
     var searches: Set<Model.Search> = []
+    /// Of the Developer API; on Vertex it is a header.
+    var serviceTier = "standard"
 
     init(model: Model) { self.model = model }
 
@@ -26,6 +28,7 @@ struct GenerateRequest: Sendable {
         dialect = check.dialect
         let body = try FieldCheck.canonical(body, dialect: check.dialect)
         try readContents(body["contents"]?.elements ?? [], blobs: blobs, check)
+        if let tier = body["serviceTier"]?.text { serviceTier = tier }
         let config = body["generationConfig"] ?? [:]
         try readModalities(config["responseModalities"])
         ratio = firstInput?.nearest(of: model.ratios) ?? ratio

@@ -28,7 +28,7 @@ struct ISOBoxes: Sendable {
             header = 16
         }
         // Length 0 means "to the end of the file": then nothing that is looked for follows.
-        guard length >= header, length <= ImageHeader.maximumBytes else { return .broken }
+        guard length >= header, length <= ImageHeader.longestPart else { return .broken }
         switch String(decoding: window[4..<8], as: UTF8.self) {
         case "meta":
             return enter(header + 4)  // a full box: version and flags before its children

@@ -43,17 +43,19 @@ package struct PixelSize: Sendable, Equatable {
 }
 
 package enum ImageHeader: Sendable, Equatable {
-    /// The type is certain; `pixels` is nil when the file ends or `maximumBytes` is reached before the size is told.
+    /// The type is certain; `pixels` is nil when the file ends, or `maximumBytes` were looked at, before the size is told.
     case known(ImageType, pixels: PixelSize?)
     /// The bytes so far are the start of an image, or too few to say.
     case needsMore
     case notAnImage
 
-    /// How far into a file the size is looked for.
+    /// Bytes that are looked at before the type alone is told.
     ///
-    /// EXIF is at most 64 KiB, but ICC profiles and C2PA manifests with thumbnails stand before a JPEG's frame in
-    /// several segments; beyond 1 MiB the type alone is told.
+    /// What stands before a JPEG's frame (EXIF, ICC profiles, C2PA manifests with thumbnails) can be megabytes in many
+    /// segments; it is skipped and does not count. Nothing but a file that means mischief has a mebibyte of headers.
     package static let maximumBytes = 1_048_576
+    /// Longest part of a file that is skipped at once: more than any image has.
+    static let longestPart = 4_294_967_295
 
     /// Reads the header from the first bytes of a file; `needsMore` asks for a longer prefix.
     ///
@@ -61,7 +63,7 @@ package enum ImageHeader: Sendable, Equatable {
     ///   - prefix: The file's bytes from its start on.
     ///   - isWhole: That the file ends here, so that the answer is never `needsMore`.
     /// - Returns: What is known from these bytes.
-    package static func read(_ prefix: some Sequence<UInt8>, isWhole: Bool = false) -> ImageHeader {
+    package static func read(_ prefix: some Collection<UInt8>, isWhole: Bool = false) -> ImageHeader {
         var reader = ImageHeaderReader()
         reader.take(prefix)
         return isWhole ? reader.finish() : reader.header

@@ -28,26 +28,26 @@ package struct ImageHeaderReader: Sendable {
     private var window: [UInt8] = []
     private var wanted = 12
     private var skipping = 0
+    /// Bytes that were looked at; what is skipped costs nothing.
     private var seenBytes = 0
 
     package init() {}
 
     /// Takes the next bytes of the file; does nothing once the header is known.
-    package mutating func take(_ bytes: some Sequence<UInt8>) {
-        guard header == .needsMore else { return }
-        for byte in bytes {
-            seenBytes += 1
+    package mutating func take(_ bytes: some Collection<UInt8>) {
+        var index = bytes.startIndex
+        while header == .needsMore, index != bytes.endIndex {
             if skipping > 0 {
-                skipping -= 1
-            } else {
-                window.append(byte)
-                if window.count >= wanted { look() }
-                guard header == .needsMore else { return }
+                let next = bytes.index(index, offsetBy: skipping, limitedBy: bytes.endIndex) ?? bytes.endIndex
+                skipping -= bytes.distance(from: index, to: next)
+                index = next
+                continue
             }
-            if seenBytes >= ImageHeader.maximumBytes {
-                settle(nil)
-                return
-            }
+            window.append(bytes[index])
+            index = bytes.index(after: index)
+            seenBytes += 1
+            if window.count >= wanted { look() }
+            if header == .needsMore, seenBytes >= ImageHeader.maximumBytes { settle(nil) }
         }
     }
 

@@ -72,7 +72,8 @@ struct JobKey {
         guard try move(transition, call: call.call, at: call.at, error: call.error, in: database) else { return false }
         let charged = call.error.charged ?? .unknown
         try keep(call.artifacts, of: call.call, at: call.at, in: database)
-        try settle(call, charged, isOpen: transition == .lose, in: database)
+        let basis: Cost.Basis = charged == .unknown ? .hold : call.usage == nil ? .catalogue : .usage
+        try settle(call, charged, basis, isOpen: transition == .lose, in: database)
         try database.cachedStatement(
             sql: """
                 UPDATE job SET cost_micros = CASE ?1
@@ -80,7 +81,7 @@ struct JobKey {
                     WHEN 'unknown' THEN coalesce(cost_micros, 0) +
                         (SELECT held_micros FROM hold WHERE job = ?3 AND call = ?4)
                     ELSE cost_micros END,
-                  cost_basis = CASE ?1 WHEN 'yes' THEN \(Self.basis("'catalogue'"))
+                  cost_basis = CASE ?1 WHEN 'yes' THEN \(Self.basis("?8"))
                     WHEN 'unknown' THEN 'hold' ELSE cost_basis END,
                   queued_ms = coalesce(?5, queued_ms), upstream_ms = coalesce(?6, upstream_ms),
                   overhead_ms = coalesce(?7, overhead_ms)
@@ -88,12 +89,14 @@ struct JobKey {
                 """
         ).execute(arguments: [
             charged.rawValue, call.costMicros, number, call.call, call.timing?.queuedMs,
-            call.timing?.upstreamMs, call.timing?.overheadMs,
+            call.timing?.upstreamMs, call.timing?.overheadMs, basis.rawValue,
         ])
-        let details =
-            "{\"call\":\(call.call),\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\"}"
+        var details =
+            "{\"call\":\(call.call),\"charged\":\"\(charged.rawValue)\",\"kind\":\"\(call.error.kind.rawValue)\""
+        if charged == .yes { details += ",\"costMicros\":\(call.costMicros)" }
+        if let usage = call.usage { details += ",\"usage\":" + String(decoding: WireJSON.encode(usage), as: UTF8.self) }
         let event: AuditEvent = transition.to == .cancelled ? .cancelled : .ended
-        try audit(event, at: call.at, by: actor, details: details, in: database)
+        try audit(event, at: call.at, by: actor, details: details + "}", in: database)
         return true
     }
 
@@ -108,8 +111,10 @@ struct JobKey {
     /// Closes the hold of a call that brought no image, with a row of usage when it cost something.
     ///
     /// Only a call of unknown outcome keeps its hold, for somebody to decide about; one that has failed and may have
-    /// been charged is reckoned at once with all that was held.
-    private func settle(_ call: FailedCall, _ charged: Charged, isOpen: Bool, in database: Database) throws {
+    /// been charged is reckoned at once: by what upstream counted, else with all that was held.
+    private func settle(
+        _ call: FailedCall, _ charged: Charged, _ basis: Cost.Basis, isOpen: Bool, in database: Database
+    ) throws {
         let held = try Int64.fetchOne(
             try database.cachedStatement(sql: "SELECT held_micros FROM hold WHERE job = ? AND call = ?"),
             arguments: [number, call.call])
@@ -121,20 +126,22 @@ struct JobKey {
         case .yes: cost = call.costMicros
         }
         try close(holdOf: call.call, costMicros: cost, at: call.at, in: database)
-        try use(call.call, cost, charged == .yes ? .catalogue : .hold, at: call.at, in: database)
+        try use(call.call, cost, basis, call.usage, at: call.at, in: database)
     }
 
     /// Writes the usage of a call that cost something and brought nothing.
     func use(
-        _ call: Int, _ costMicros: Int64, _ basis: Cost.Basis = .hold, at time: Timestamp, in database: Database
+        _ call: Int, _ costMicros: Int64, _ basis: Cost.Basis = .hold, _ usage: Usage? = nil, at time: Timestamp,
+        in database: Database
     ) throws {
         try database.cachedStatement(
             sql: """
-                INSERT INTO usage (job, call, at_ms, uid, project, model, images, cost_micros, basis, budgets)
-                VALUES (?,?,?,?,?,?,0,?,?,?)
+                INSERT INTO usage (job, call, at_ms, uid, project, model, prompt_tokens, output_tokens, image_tokens,
+                  thought_tokens, images, cost_micros, basis, budgets) VALUES (?,?,?,?,?,?,?,?,?,?,0,?,?,?)
                 """
         ).execute(arguments: [
-            number, call, time.milliseconds, origin.uid, try server(of: call, in: database), model, costMicros,
+            number, call, time.milliseconds, origin.uid, try server(of: call, in: database), model,
+            usage?.promptTokens, usage?.outputTokens, usage?.imageTokens, usage?.thoughtTokens, costMicros,
             basis.rawValue, budgets,
         ])
     }

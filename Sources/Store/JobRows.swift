@@ -216,11 +216,16 @@ package struct FailedCall: Sendable {
     package var error: WireError
     /// What is settled when it was charged.
     package var costMicros: Int64
+    /// What `costMicros` was reckoned from; nil when that is the catalogue.
+    package var usage: Usage?
     package var timing: Timing?
     /// What had come whole all the same.
     package var artifacts: [KeptArtifact] = []
 
-    package init(job: JobID, call: Int, at: Timestamp, error: WireError, costMicros: Int64, timing: Timing?) {
+    package init(
+        job: JobID, call: Int, at: Timestamp, error: WireError, costMicros: Int64, usage: Usage? = nil, timing: Timing?
+    ) {
+        self.usage = usage
         self.job = job
         self.call = call
         self.at = at

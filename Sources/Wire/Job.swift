@@ -81,6 +81,8 @@ public struct Warning: Sendable, Hashable, Codable {
         public init(rawValue: String) { self.rawValue = rawValue }
 
         public static let sizeDiffers = Code(rawValue: "size_differs")
+        /// The image does not say how large it is.
+        public static let sizeUnknown = Code(rawValue: "size_unknown")
         public static let ratioDiffers = Code(rawValue: "ratio_differs")
         public static let typeDiffers = Code(rawValue: "type_differs")
         public static let modelSubstituted = Code(rawValue: "model_substituted")
@@ -127,7 +129,7 @@ public struct Requested: Sendable, Hashable, Codable {
 /// Tokens as upstream counted them.
 public struct Usage: Sendable, Hashable, Codable {
     public var promptTokens: Int
-    /// Everything that came out, image and text, without thoughts.
+    /// All that came out: images, text and thoughts.
     public var outputTokens: Int
     public var imageTokens: Int
     public var thoughtTokens: Int

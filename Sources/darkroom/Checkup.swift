@@ -44,7 +44,16 @@ struct Checkup {
                 "permission", .fault, membership.found, meaning: membership.meaning,
                 next: membership.next ?? ClientError.notPermitted(path: path).hint)
         } catch {
-            add("socket", .fault, error.message, next: error.hint)
+            switch error {
+            case .notRunning, .stale:
+                let start = error.hint.map { $0 + "; " } ?? ""
+                add(
+                    "socket", .fault, error.message,
+                    next:
+                        "\(start)if it does not stay up: darkroomd --check-config says whether its configuration is why"
+                )
+            default: add("socket", .fault, error.message, next: error.hint)
+            }
         }
         return nil
     }

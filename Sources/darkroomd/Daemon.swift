@@ -48,20 +48,18 @@ struct Daemon: Sendable {
                 throw error
             }
             let models = ModelWatch()
-            let quota = QuotaWatch()
             generators[project.name] = GeminiGenerator(
-                project: project, live: live, route: access.route, key: access.watch, models: models,
-                quota: quota)
+                project: project, live: live, route: access.route, key: access.watch, models: models)
             projects.append(
                 Methods.Project(
                     configuration: project, route: access.route, key: access.watch, keyDigest: access.keyDigest,
-                    models: models, quota: quota))
+                    models: models))
             if let route = access.route {
                 listings.append(
                     ModelListing(
                         project: project.name, route: route, key: access.watch, models: models,
                         interval: project.listingInterval, logger: logger))
-            } else {
+            } else if project.addressFault == nil {
                 logger.warning(
                     "a project has no key; its requests are refused", metadata: ["project": "\(project.name)"])
             }

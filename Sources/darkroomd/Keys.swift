@@ -30,8 +30,21 @@ struct ProjectAccess: Sendable {
             route = nil
             watch = KeyWatch(credential: project.credential, fault: fault)
         case .key, .serviceAccount, .metadataServer:
+            // The key goes nowhere that it does not belong.
+            guard project.addressFault == nil else {
+                route = nil
+                watch = KeyWatch(credential: project.credential, fault: nil)
+                return
+            }
             do throws(RouteConfigurationError) {
                 route = try Self.route(project, credential, uploads)
+            } catch .project(nil) {
+                // The account's file names no project either, which a restart with google_project mends.
+                route = nil
+                watch = KeyWatch(
+                    credential: project.credential,
+                    fault: .unusable("credential \(project.credential) names no project, and nor does google_project"))
+                return
             } catch {
                 throw StartFailure(
                     status: StartFailure.badConfiguration, message: "project \(project.name): \(error.description)")
@@ -77,6 +90,7 @@ struct ProjectAccess: Sendable {
             credential: credential, location: project.vertex?.location ?? "global",
             project: project.vertex?.googleProject)
         settings.baseURL = project.baseURL
+        settings.isSharedOnly = project.vertex?.isSharedOnly ?? false
         settings.transport = transport
         return try VertexRoute(settings)
     }

@@ -172,6 +172,33 @@ import Wire
         #expect(try sha256(path) == made.images.first?.sha256[...])
     }
 
+    @Test func anImageIsEditedAndGoneOnWith() throws {
+        let file = directory.file("in.png")
+        try Picture.png.write(to: URL(fileURLWithPath: file))
+        let red = directory.file("red.jpg")
+        #expect(try answer(darkroom("edit", file, "in red", "--quiet", "-o", red)) == "\(red)\n")
+        let first = try onlyJob()
+        let blue = directory.file("blue.jpg")
+        #expect(
+            try answer(darkroom("refine", first.job.rawValue, "now in blue", "--quiet", "-o", blue)) == "\(blue)\n")
+        #expect(try files == ["blue.jpg", "in.png", "red.jpg"])
+        let sent = try #require(try simulator.generations("now in blue").first)
+        // The prompt with its picture, what the model made of it, and what is to change.
+        #expect(RunningSimulator.member("contents.2.parts.0.text", of: sent) == .string("now in blue"))
+        #expect(RunningSimulator.member("contents.0.parts.1.inlineData.mimeType", of: sent) == .string("image/png"))
+    }
+
+    @Test func theDoctorSaysWhatIsWrongAndWhatToDo() throws {
+        let well = try answer(darkroom("doctor"))
+        #expect(well.contains("listing        default  ok"), "\(well)")
+        let rejected = try RunningDaemon(
+            configuration: RunningDaemon.configuration(simulator), key: "AIza-of-nobody-at-all")
+        let ill = try darkroom("doctor", socket: rejected.socket)
+        #expect(ill.status == 85 && ill.standardError == "")
+        #expect(ill.standardOutput.contains("listing        default  fault"), "\(ill)")
+        #expect(ill.standardOutput.contains("next: put a valid key into the credential"), "\(ill)")
+    }
+
     @Test func statusModelsJobsAndShowSayWhatTheDaemonSays() throws {
         let socket = try RawSocket(daemon.socket)
         _ = try socket.call(1, "image.generate", #"{"prompt":"p","delivery":"none","label":"lab"}"#)

@@ -173,14 +173,6 @@ import Wire
             "[[project]]\nname = \"a\"\nroute = \"vertex\"\nlocation = \"Mars!\"\n",
             "darkroom.toml:4: project.location is \"Mars!\""
         ),
-        (
-            "[[project]]\nname = \"a\"\nbase_url = \"https://generativelanguage.googleapis.com/v1beta/openai\"\n",
-            "darkroom.toml:3: project.base_url ends in /openai"
-        ),
-        (
-            "[[project]]\nname = \"a\"\nroute = \"openai\"\nbase_url = \"https://generativelanguage.googleapis.com/v1beta\"\n",
-            "darkroom.toml:4: project.base_url ends in \"/v1beta\" and not in /openai"
-        ),
         ("catalogue = \"models.json\"\n", "darkroom.toml:1: catalogue has to be an absolute path"),
         ("\ncatalogue = \"/nonexistent\"\n", "darkroom.toml:2: catalogue names /nonexistent"),
         ("[[rule]]\nuser = \"0\"\nnative = 1\n", "darkroom.toml:3: rule.native is an integer, not a boolean"),
@@ -202,6 +194,15 @@ import Wire
         let configuration = try load("catalogue = \"\(file)\"\ndefault_model = \"old\"\n")
         #expect(configuration.catalogue.resolve("flash")?.maxInputs == 2)
         #expect(configuration.catalogue.resolve("old")?.id == "gemini-3-pro-image")
+    }
+
+    /// The image models of Vertex AI are in few places.
+    @Test func aLocationWithoutTheModelsIsToldBeforeAnybodyAsks() throws {
+        let text = "[[project]]\nname = \"v\"\nroute = \"vertex\"\nlocation = \"us-central1\"\n"
+        let caution = try #require(try load(text).cautions.first)
+        #expect(caution.hasPrefix("project v: Vertex AI has gemini-3.1-flash-image,"), "\(caution)")
+        #expect(caution.contains("in other locations than us-central1"))
+        #expect(try load(text.replacing("us-central1", with: "global")).cautions == [])
     }
 
     @Test func aVertexProjectIsRead() throws {

@@ -43,6 +43,18 @@ import Wire
         #expect(text.contains(try #require(first.images.first).sha256))
     }
 
+    /// A signature has hundreds of bytes that nobody pays for.
+    @Test func theHoldOfATurnIsForItsTextAndItsImageAlone() throws {
+        let first = try ask("one")
+        func hold(_ more: String = "") throws -> Int {
+            let price = try socket.call(7, "image.price", #"{"prompt":"two"\#(more)}"#).decode(PriceImage.Result.self)
+            return Int((price.holdUSD * 1_000_000).rounded())
+        }
+        let more = try hold(#","continues":"\#(first.job.rawValue)""#) - hold()
+        // At half a dollar a million: 1120 tokens of its image, the prompt, and a few words beside.
+        #expect((560..<600).contains(more), "\(more)")
+    }
+
     @Test func anEarlierJobCanBeBranchedFrom() throws {
         let first = try ask("root")
         _ = try ask("left", #","continues":"\#(first.job.rawValue)""#)

@@ -32,6 +32,21 @@ import Wire
         #expect(!Canary.isIn(output.standardError) && !Canary.isIn(output.standardOutput))
     }
 
+    /// The picture is kept and was paid for; the turn, which would be kept as it came, is not.
+    @Test func anAnswerThatRepeatsTheKeyIsKeptWithoutIt() throws {
+        let simulator = try RunningSimulator()
+        let daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator))
+        let answer = #"{"answer":{"textBefore":"your key is \#(RunningSimulator.key)"}}"#
+        try simulator.addRule(#"{"match":{"prompt":"repeat"},"do":\#(answer)}"#)
+        let socket = try RawSocket(daemon.socket)
+        let result = try socket.call(1, "image.generate", #"{"prompt":"repeat","delivery":"none"}"#).decode(
+            JobResult.self)
+        #expect(result.images.count == 1 && result.text == "your key is [key]")
+        #expect(result.warnings.map(\.code.rawValue).contains("key_echoed"))
+        _ = daemon.stop()
+        #expect(Canary.files(below: daemon.directory.path) == [])
+    }
+
     @Test func theProcessShowsItsKeyInNeitherArgumentsNorEnvironment() throws {
         let simulator = try RunningSimulator()
         let daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator))

@@ -6,6 +6,25 @@ import Testing
 import Wire
 
 @Suite(.serialized) struct RouteTests {
+    /// Half the price, held and paid.
+    @Test func aSlowTierIsAskedForAndPaidAsSuch() throws {
+        let simulator = try RunningSimulator()
+        let plain = try RunningDaemon(configuration: RunningDaemon.configuration(simulator))
+        let slow = try RunningDaemon(
+            configuration: RunningDaemon.configuration(simulator, project: "service_tier = \"flex\""))
+        let costs = try [plain, slow].map { daemon in
+            let socket = try RawSocket(daemon.socket)
+            let price = try socket.call(1, "image.price", #"{"prompt":"tiers"}"#).decode(PriceImage.Result.self)
+            let result = try socket.call(2, "image.generate", #"{"prompt":"tiers","delivery":"none"}"#).decode(
+                JobResult.self)
+            #expect(result.cost?.basis == .usage)
+            return [price.holdUSD, price.expectedUSD, result.cost?.usd ?? 0].map { Int(($0 * 1_000_000).rounded()) }
+        }
+        #expect(costs[1] == costs[0].map { ($0 + 1) / 2 })
+        let sent = try simulator.generations("tiers").map { RunningSimulator.member("serviceTier", of: $0) }
+        #expect(sent == [nil, .string("flex")])
+    }
+
     private let simulator: RunningSimulator
     private let daemon: RunningDaemon
     private let socket: RawSocket

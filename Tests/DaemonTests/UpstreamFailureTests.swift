@@ -24,7 +24,8 @@ import Wire
 
     @Test(arguments: [
         ("finish reason", #"{"fixture":"image-safety"}"#, "blocked", Charged.unknown),
-        ("blocked prompt", #"{"fixture":"prompt-blocked"}"#, "blocked", .unknown),
+        // The prompt of a request that is blocked is counted.
+        ("blocked prompt", #"{"fixture":"prompt-blocked"}"#, "blocked", .yes),
         ("only text", #"{"answer":{"textOnly":true}}"#, "no_image", .yes),
         ("internal", #"{"fixture":"internal"}"#, "upstream_unavailable", .unknown),
         ("no picture", #"{"answer":{"notAnImage":true}}"#, "upstream_invalid", .yes),
@@ -50,6 +51,10 @@ import Wire
         arguments: [
             ("cut", #"{"closeAfterBytes":2000}"#),
             ("no head", #"{"closeBeforeHead":true}"#),
+            (
+                "cut error",
+                #"{"status":500,"body":"{\"error\":{\"code\":500}}","contentLength":true,"closeAfterBytes":5}"#
+            ),
         ])
     func anAnswerThatBrokeOffIsUnknownAndNotSentAgain(prompt: String, behaviour: String) throws {
         let error = try failure(prompt, behaviour)
@@ -63,11 +68,67 @@ import Wire
         #expect(try socket.call(2, "server.status").decode(GetStatus.Result.self).unknown == 1)
     }
 
+    /// A key that has leaked is not sent again and again by those who wait.
+    @Test func withAKeyThatUpstreamRefusedNothingMoreIsSent() throws {
+        let one = try RunningDaemon(
+            configuration: RunningDaemon.configuration(simulator, project: "max_concurrent = 1"))
+        try simulator.addRule(
+            #"{"match":{"prompt":"leaks"},"times":1,"do":{"fixture":"leaked","latencyMilliseconds":500}}"#)
+        let socket = try RawSocket(one.socket)
+        for id in 1...2 {
+            try socket.send(
+                #"{"jsonrpc":"2.0","id":\#(id),"method":"image.generate","params":{"prompt":"leaks","delivery":"none"}}"#
+            )
+        }
+        var kinds: [JSONValue?] = []
+        while kinds.count < 2 {
+            let message = try socket.receiveMessage()
+            guard message["id"] != nil else { continue }
+            guard case .object(let error)? = message["error"], case .object(let data)? = error["data"] else {
+                Issue.record("no error: \(message)")
+                return
+            }
+            kinds.append(data["kind"])
+        }
+        #expect(kinds == [.string("key_leaked"), .string("key_leaked")])
+        #expect(try simulator.generations("leaks").count == 1)
+        // Nor is what comes later, until an admin has acted.
+        #expect(try socket.call(3, "image.generate", #"{"prompt":"leaks"}"#).error?.kind == .keyLeaked)
+        #expect(try simulator.generations("leaks").count == 1)
+        let admin = try RawSocket(one.adminSocket)
+        #expect(try admin.call(4, "project.resume", #"{"project":"default"}"#).result != nil)
+        let result = try socket.call(5, "image.generate", #"{"prompt":"leaks","delivery":"none"}"#).decode(
+            JobResult.self)
+        #expect(result.state == .done)
+    }
+
     @Test func anOverloadedModelIsAskedAgainAndThenGivenUp() throws {
         let error = try failure("overloaded", #"{"fixture":"overloaded"}"#, deadline: 60)
         #expect(error.kind == .upstreamUnavailable)
         #expect(error.charged == .no && error.isRetryable)
         #expect(try simulator.generations("overloaded").count == 3)
+    }
+
+    /// A picture that takes Google too long takes it as long again.
+    @Test func whatTookGoogleTooLongIsAskedForOnceMoreAndShutsNoGate() throws {
+        let error = try failure("too slow", #"{"fixture":"deadline"}"#, deadline: 60)
+        #expect(error.kind == .upstreamTimeout && error.charged == .no, "\(error)")
+        #expect(error.hint == "a smaller size is faster")
+        #expect(try simulator.generations("too slow").count == 2)
+        let socket = try RawSocket(daemon.socket)
+        let next = try socket.call(1, "image.generate", #"{"prompt":"the next","delivery":"none"}"#).decode(
+            JobResult.self)
+        #expect(next.state == .done && next.attempts == 1)
+    }
+
+    @Test func aBlockedPromptCostsWhatGoogleCountedOfIt() throws {
+        let error = try failure("blocked", #"{"fixture":"prompt-blocked"}"#)
+        let id = try #require(error.job)
+        let socket = try RawSocket(daemon.socket)
+        let job = try socket.call(1, "job.get", #"{"job":"\#(id.rawValue)"}"#).decode(JobResult.self)
+        #expect(job.usage == Usage(promptTokens: 12, outputTokens: 0, imageTokens: 0, thoughtTokens: 0))
+        // 12 tokens at half a dollar a million.
+        #expect(job.cost == Cost(micros: 6, basis: .usage))
     }
 
     @Test func anOverloadThatPassesIsNotSeenByTheCaller() throws {

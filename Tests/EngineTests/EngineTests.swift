@@ -62,10 +62,50 @@ struct EngineTests {
     @Test func bytesThatAreNoImageAreUpstreamInvalidAndCharged() async throws {
         try await EngineFixture().run { bench in
             let id = try await bench.engine.generate(params(), from: alice)
-            try await bench.fake.next().answer(width: 0)
+            try await bench.fake.next().answer(type: "application/octet-stream")
             let result = try await bench.engine.wait(for: id, from: alice)
             #expect(result.state == .failed && result.error?.kind == .upstreamInvalid && result.error?.charged == .yes)
             #expect(result.failed == [result.error])
+            #expect(result.cost == Cost(micros: 300, basis: .usage) && result.usage == usage)
+        }
+    }
+
+    @Test func anErrorThatUpstreamCountedCostsWhatItCounted() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            let error = WireError(.blocked, "no", charged: .yes)
+            await bench.fake.next().end(.failed(error, Counted(usage: usage, costMicros: 7)))
+            let result = try await bench.engine.wait(for: id, from: alice)
+            #expect(result.state == .failed && result.cost == Cost(micros: 7, basis: .usage))
+            #expect(result.usage == usage)
+            let report = try await bench.engine.usage(ReportUsage.Params(), for: alice, userName: { _ in nil })
+            #expect(report.totalUSD == 0.000_007)
+        }
+    }
+
+    @Test(arguments: [nil, "1K"])
+    func anImageThatDoesNotTellItsSizeIsKeptAndSaidSo(asked: String?) async throws {
+        try await EngineFixture().run { bench in
+            let request = params { params in
+                params.exact = true
+                params.imageSize = asked
+            }
+            let id = try await bench.engine.generate(request, from: alice)
+            try await bench.fake.next().answer(width: 0, height: 0)
+            let result = try await bench.engine.wait(for: id, from: alice)
+            #expect(result.warnings.map(\.code) == [.sizeUnknown])
+            // Who wants exactly this size cannot be told that it came; it is kept all the same.
+            #expect((result.images + result.extraImages).map(\.bytes) == [5])
+            #expect(result.error?.kind == (asked == nil ? nil : .mismatch))
+        }
+    }
+
+    @Test func whoWantsExactlyAModelAndNoSizeTakesAnySize() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params { $0.exact = true }, from: alice)
+            try await bench.fake.next().answer(width: 2048, height: 2048)
+            let result = try await bench.engine.wait(for: id, from: alice)
+            #expect(result.state == .done && result.warnings.first?.code == .sizeDiffers, "\(result)")
         }
     }
 

@@ -69,7 +69,8 @@ final class FakeGenerator: ImageGenerator {
             // Another hold than 500 is asked for as a seed.
             holdMicros: params.seed.map(Int64.init) ?? 500, expectedMicros: 400, usuallySeconds: [8, 20],
             upstreamTimeout: .seconds(300),
-            requested: Requested(aspectRatio: params.aspectRatio), expectedPixels: (1024, 1024), inputTokens: 10)
+            requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
+            expectedPixels: (1024, 1024), inputTokens: 10)
     }
 
     func generate(

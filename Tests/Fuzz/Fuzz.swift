@@ -1,5 +1,5 @@
-// The fuzz targets for what reads bytes from the network: the scanner with all that stands on it, and the error
-// classifier. `Packaging/fuzz` compiles this file together with their sources for libFuzzer; it is in no target.
+// The fuzz targets for what reads bytes from the network: the scanner with all that stands on it, the price of what an
+// answer counts included, and the error classifier. `Packaging/fuzz` compiles this file together with their sources for libFuzzer; it is in no target.
 //
 // The first byte of an input chooses the target, the second the cuts or the status; the rest is the body.
 
@@ -44,6 +44,20 @@ private struct Outcome: Equatable {
     var images: [[UInt8]] = []
     var content: [UInt8]?
     var text: String?
+    var costMicros: Int?
+
+    /// A model at the dearest prices that a catalogue may have.
+    private static let dearest = Model(
+        id: "m", title: "m", aliases: [], routes: ["native"], sendsImageSize: true, defaultSize: "1K",
+        defaultRatio: "1:1",
+        sizes: [Model.ImageSize(name: "1K", imageTokens: Usage.mostTokens, usuallySeconds: [1, 2], pixels: [:])],
+        price: Model.Price(input: 1_000_000_000, text: 1_000_000_000, image: 1_000_000_000), textTokenCap: 0,
+        maxInputs: 1, inputImageTokens: 0, thinking: [], grounding: [])
+
+    private mutating func price(_ usage: Usage?, imageCount: Int) {
+        costMicros = usage.map { Self.dearest.costMicros($0, imageSize: nil, imageCount: imageCount) }
+        precondition(costMicros ?? 0 >= 0, "nothing costs less than nothing")
+    }
 
     init(of body: [UInt8], pieceBytes: Int) {
         let assembler = AnswerAssembler<Bytes> { _ in Bytes() }
@@ -57,9 +71,12 @@ private struct Outcome: Equatable {
             let answer = try assembler.finish(redacting: ApiKey(secret))
             images = answer.images.map(\.sink.bytes)
             (content, text) = (answer.content, answer.text)
+            price(answer.usage, imageCount: answer.images.count)
+            precondition(!(answer.content.map { String(decoding: $0, as: UTF8.self).contains(secret) } ?? false))
             precondition(answer.images.indices.contains(answer.finalIndex), "the final image is one of them")
         } catch {
             kind = error.kind.rawValue
+            price(error.usage, imageCount: error.imageCount)
         }
     }
 }

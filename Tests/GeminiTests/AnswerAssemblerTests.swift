@@ -60,6 +60,31 @@ struct AnswerAssemblerTests {
         try await upstream.stop()
     }
 
+    @Test func whatIsSaidInsteadOfAnImageIsKeptAsFarAsAnybodyReads() async throws {
+        let word = String(repeating: "é", count: AnswerLimits.explanationBytes)
+        let upstream = try await ScriptedUpstream { _ in
+            [.answer(200, #"{"candidates":[{"finishReason":"STOP","finishMessage":"x\#(word)"}]}"#)]
+        }
+        let text = try #require(try await failed(route(to: upstream)).text)
+        #expect(text.utf8.count == AnswerLimits.explanationBytes - 1 && text.hasSuffix("é"))
+        try await upstream.stop()
+    }
+
+    @Test func aPromptThatWasBlockedIsChargedAsItWasCounted() async throws {
+        let upstream = try await ScriptedUpstream { _ in
+            [
+                .answer(
+                    200,
+                    #"{"promptFeedback":{"blockReason":"OTHER"},"usageMetadata":{"promptTokenCount":12,"totalTokenCount":12}}"#
+                )
+            ]
+        }
+        let error = try await failed(route(to: upstream))
+        #expect(error.kind == .blocked && error.charged == .yes)
+        #expect(error.usage == Usage(promptTokens: 12, outputTokens: 0, imageTokens: 0, thoughtTokens: 0))
+        try await upstream.stop()
+    }
+
     @Test func whatTheModelSaidInsteadIsKept() async throws {
         let upstream = try await ScriptedUpstream { _ in
             [
@@ -72,7 +97,7 @@ struct AnswerAssemblerTests {
         let error = try await failed(route(to: upstream))
         #expect(error.text == "I would rather not" && error.finishReason == "STOP" && error.charged == .yes)
         #expect(
-            error.usage == Usage(promptTokens: 9, outputTokens: 4, imageTokens: 0, thoughtTokens: 0, totalTokens: 13))
+            error.usage == Usage(promptTokens: 9, outputTokens: 4, imageTokens: 0, thoughtTokens: 0))
         try await upstream.stop()
     }
 }

@@ -31,10 +31,11 @@ struct AnswerScannerTests {
                 mimeType: (data?["mimeType"] ?? data?["mime_type"]) as? String,
                 image: padded.flatMap { Data(base64Encoded: $0) }.map { Array($0) })
         }
-        let found = (envelope.candidates ?? []).flatMap { $0.content?.parts ?? [] }.map { part in
-            PartView(
-                text: part.text, thought: part.thought, mimeType: part.inlineData?.mimeType,
-                image: part.inlineData?.data.map { images.bytes[$0] })
+        let found = (envelope.candidates ?? []).flatMap(\.parts).map { part -> PartView in
+            let inline = part.inlineData?.value
+            return PartView(
+                text: part.text?.text, thought: part.thought?.isSet, mimeType: inline?.mimeType?.text,
+                image: (inline?.data?.value).map { images.bytes[$0] })
         }
         #expect(found == expected)
         #expect(images.ended == Array(images.bytes.indices))

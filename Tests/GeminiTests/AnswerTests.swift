@@ -61,6 +61,90 @@ struct AnswerTests {
         #expect(answer.images.count == 1 && answer.usage == nil)
     }
 
+    @Test(arguments: [
+        #"{"promptTokenCount":9,"candidatesTokenCount":20,"thoughtsTokenCount":5}"#,
+        #"{"promptTokenCount":9,"candidatesTokenCount":20,"thoughtsTokenCount":5,"totalTokenCount":34}"#,
+        // Text, as proto3 writes numbers of 64 bits; and with what a tool read.
+        #"{"promptTokenCount":"4","toolUsePromptTokenCount":5,"candidatesTokenCount":"20","thoughtsTokenCount":5,"totalTokenCount":"34"}"#,
+    ])
+    func whatCameOutIsTheTotalLessThePromptThoughtsIncluded(_ usage: String) throws {
+        let answer = try answered(
+            #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"usageMetadata":\#(usage)}"#)
+        #expect(answer.usage == Usage(promptTokens: 9, outputTokens: 25, imageTokens: 0, thoughtTokens: 5))
+    }
+
+    /// On a refusal the candidates' count has been seen to repeat the thoughts'.
+    @Test func thoughtsThatAreCountedTwiceArePaidForOnce() throws {
+        let answer = try answered(
+            #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":80,"thoughtsTokenCount":80,"totalTokenCount":89}}"#
+        )
+        #expect(answer.usage?.outputTokens == 80)
+    }
+
+    @Test(
+        arguments: [
+            (#""serviceTier":"flex""#, .flex), (#""trafficType":"ON_DEMAND_PRIORITY""#, .priority),
+            (#""trafficType":"PROVISIONED_THROUGHPUT""#, nil), (#""serviceTier":3"#, nil),
+        ] as [(String, ServiceTier?)])
+    func theTierThatServedItIsRead(_ member: String, _ tier: ServiceTier?) throws {
+        let answer = try answered(
+            #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"usageMetadata":{"promptTokenCount":9,\#(member)}}"#
+        )
+        #expect(answer.usage?.serviceTier == tier)
+    }
+
+    @Test func countsThatAreNonsenseAreBounded() throws {
+        let details = Array(repeating: #"{"modality":"IMAGE","tokenCount":9223372036854775807}"#, count: 9)
+        let answer = try answered(
+            #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"usageMetadata":{"promptTokenCount":-1,"toolUsePromptTokenCount":9223372036854775807,"candidatesTokenCount":9223372036854775807,"thoughtsTokenCount":9223372036854775807,"candidatesTokensDetails":[\#(details.joined(separator: ","))]}}"#
+        )
+        let most = Usage.mostTokens
+        #expect(
+            answer.usage == Usage(promptTokens: most, outputTokens: most, imageTokens: most, thoughtTokens: most))
+    }
+
+    @Test(arguments: [
+        #"{"candidates":[{"content":{"parts":[PART]},"finishReason":18}]}"#,
+        #"{"candidates":[{"content":{"parts":[{"text":7},PART]},"finishMessage":{"a":1}}],"modelVersion":3}"#,
+        #"{"candidates":[{"content":{"parts":[{"text":"t","thought":"true"},PART]}}],"responseId":[1],"model":{}}"#,
+        #"{"candidates":[{"content":{"parts":[PART]}}],"promptFeedback":"none","usageMetadata":7,"modelStatus":[]}"#,
+        #"{"candidates":[{"finishReason":null,"content":"x"},{"content":{"parts":[{"inlineData":7},PART]}}]}"#,
+    ])
+    func aScalarOfAnotherTypeCostsNoImage(_ body: String) throws {
+        let answer = try answered(body.replacing("PART", with: part(picture())))
+        #expect(answer.images.count == 1)
+        #expect(answer.finishReason == (body.contains("18") ? "18" : nil))
+        #expect(answer.modelVersion == (body.contains("modelVersion") ? "3" : nil))
+        #expect(answer.text == (body.contains("\"text\":7") ? "7" : ""))
+    }
+
+    @Test func aModelIsNamedWithoutItsPath() throws {
+        for name in ["models/m", "publishers/google/models/m", "m"] {
+            let answer = try answered(
+                #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"modelVersion":"\#(name)"}"#)
+            #expect(answer.modelVersion == "m")
+        }
+    }
+
+    @Test(arguments: ["the-key", #"\u0074he-key"#])
+    func aTurnInWhichTheKeyStandsIsNotKept(_ word: String) throws {
+        let assembler = AnswerAssembler<MemorySink> { _ in MemorySink() }
+        let body = #"{"candidates":[{"content":{"parts":[{"text":"it is \#(word)"},\#(part(picture()))]}}]}"#
+        try assembler.take(Array(body.utf8).span)
+        let answer = try assembler.finish(redacting: key())
+        #expect(answer.content == nil && answer.text == "it is [key]")
+        #expect(answer.remarks.map(\.code) == ["key_echoed"])
+    }
+
+    @Test func imagesAreBoundedTogether() throws {
+        let assembler = AnswerAssembler<NoSink> { _ in NoSink() }
+        try assembler.imageBegins(0)
+        let piece = [UInt8](repeating: 0, count: 1_048_576)
+        for _ in 0..<(AnswerLimits.imageBytes / piece.count) { try assembler.imageContinues(0, piece.span) }
+        try assembler.imageBegins(1)
+        #expect(throws: AnswerScannerError.imagesTooLarge) { try assembler.imageContinues(1, piece.span) }
+    }
+
     @Test func aModelOnItsWayOutSaysSo() throws {
         let answer = try answered(
             #"{"candidates":[{"content":{"parts":[\#(part(picture()))]}}],"modelStatus":{"modelStage":"DEPRECATED","retirementTime":"2027-01-01T00:00:00Z","message":"use another, ?key=abc"}}"#
@@ -157,6 +241,11 @@ struct AnswerTests {
             }
         }
     }
+}
+
+/// Takes everything and keeps nothing.
+private final class NoSink: ImageSink {
+    func write(_ bytes: UnsafeRawBufferPointer) throws {}
 }
 
 func answered(_ body: String) throws -> Answer<MemorySink> {

@@ -25,7 +25,7 @@ struct CatalogueSchemaTests {
             #"{"models":[{"id":"gemini-3.1-flash-image","microUSDPerMillionTokens":{"image":-1}}]}"#,
             CatalogueError(
                 entry: flash, member: "microUSDPerMillionTokens.image",
-                reason: "is -1; 0 to 1000000000000 are allowed")
+                reason: "is -1; 0 to 1000000000 are allowed")
         ),
         (
             #"{"models":[{"id":"gemini-3.1-flash-image","sizes":[{"name":"4K","pixels":{"16:9":[5504]}}]}]}"#,

@@ -101,14 +101,40 @@ struct CatalogueTests {
     }
 
     @Test func theCostIsWhatGoogleCountedRoundedUp() throws {
-        // The example of the protocol's page: 12 in, 1120 of image, 186 of thought.
-        let usage = Usage(
-            promptTokens: 12, outputTokens: 1_120, imageTokens: 1_120, thoughtTokens: 186, totalTokens: 1_318)
-        #expect(try model("flash").costMicros(usage, imageSize: "1K", imageCount: 1) == 67_764)
-        #expect(try model("lite").costMicros(usage, imageSize: "1K", imageCount: 1) == 33_882)
-        let withoutDetails = Usage(
-            promptTokens: 1, outputTokens: 1_200, imageTokens: 0, thoughtTokens: 0, totalTokens: 1_201)
+        // The example of the protocol's page: 12 in, and out 1120 of image, 186 of thought, 12 of text.
+        let usage = Usage(promptTokens: 12, outputTokens: 1_318, imageTokens: 1_120, thoughtTokens: 186)
+        #expect(try model("flash").costMicros(usage, imageSize: "1K", imageCount: 1) == 67_800)
+        #expect(try model("lite").costMicros(usage, imageSize: "1K", imageCount: 1) == 33_900)
+        let withoutDetails = Usage(promptTokens: 1, outputTokens: 1_200, imageTokens: 0, thoughtTokens: 0)
         #expect(try model("flash").costMicros(withoutDetails, imageSize: "1K", imageCount: 1) == 67_441)
+    }
+
+    @Test func aTierChangesThePriceAndTheOneThatServedItCounts() throws {
+        let flash = try model("flash")
+        var usage = Usage(promptTokens: 12, outputTokens: 1_318, imageTokens: 1_120, thoughtTokens: 186)
+        func cost(_ tier: ServiceTier?) -> Int { flash.costMicros(usage, imageSize: "1K", imageCount: 1, tier: tier) }
+        let costs: [Int] = [cost(nil), cost(.standard), cost(.flex), cost(.priority)]
+        #expect(costs == [67_800, 67_800, 33_900, 135_600] as [Int])
+        // There was no room among the hurried, so it was served as standard.
+        usage.serviceTier = .standard
+        #expect(cost(.priority) == 67_800)
+    }
+
+    /// What an upstream that means mischief counts must neither stop the daemon nor cost less than nothing.
+    @Test func theMostThatCanBeCountedAtTheDearestPricesIsANumber() throws {
+        let dearest = Array(
+            #"""
+            {"models":[{"id":"gemini-3.1-flash-image","microUSDPerGroundingQuery":1000000000,
+             "microUSDPerMillionTokens":{"input":1000000000,"text":1000000000,"image":1000000000}}]}
+            """#.utf8)
+        guard case .current(let model) = try Catalogue.shipped(overriddenBy: dearest).model(named: "flash") else {
+            throw NotCurrent(name: "flash")
+        }
+        let most = Usage(promptTokens: .max, outputTokens: .max, imageTokens: .max, thoughtTokens: .max)
+        #expect(most.outputTokens == Usage.mostTokens)
+        #expect(model.costMicros(most, imageSize: "4K", imageCount: .max) == 2 * Usage.mostTokens * 1_000)
+        #expect(model.groundingMicros(queries: .max) == .max)
+        #expect(model.holdMicros(imageSize: "4K", promptBytes: 131_072, inputImageCount: 14, count: 10) != nil)
     }
 
     @Test func groundingCostsWhatTheCatalogueKnowsOfIt() throws {

@@ -10,6 +10,9 @@ struct ErrorClassifierTests {
         var http_status: Int
         var body: String
         var route: String
+
+        /// Other hosts of Google's and the old `:predict` spell their errors as the native route does.
+        var kind: RouteKind { route == "openai-compat" ? .openai : RouteKind(rawValue: route) ?? .native }
     }
 
     static func recorded() throws -> [Recorded] {
@@ -31,15 +34,15 @@ struct ErrorClassifierTests {
 
     @Test func everyRecordedAnswerEndsInItsKind() throws {
         let bodies = try Self.recorded()
-        #expect(bodies.map { classify($0.http_status, $0.body).kind } == Self.kinds)
+        #expect(bodies.map { classify($0.http_status, $0.body, $0.kind).kind } == Self.kinds)
     }
 
     @Test func everyRecordedAnswerSaysWhatItCostAndWhetherToAskAgain() throws {
-        let errors = try Self.recorded().map { classify($0.http_status, $0.body) }
-        // By line, from 0: the two 500s and the two filtered answers may have cost something, the rest cost nothing.
-        let charged = errors.indices.filter { errors[$0].charged != .no }
-        #expect(charged == [24, 25, 33, 34])
-        #expect(charged.allSatisfy { errors[$0].charged == .unknown })
+        let errors = try Self.recorded().map { classify($0.http_status, $0.body, $0.kind) }
+        // By line, from 0: the two 500s and the filtered image may have cost something, the blocked prompt was counted
+        // and cost that, the rest cost nothing.
+        #expect(errors.indices.filter { errors[$0].charged == .unknown } == [24, 25, 33])
+        #expect(errors.indices.filter { errors[$0].charged == .yes } == [34])
         #expect(errors.indices.filter { errors[$0].isRetryable } == [15, 17, 18, 21, 22, 23, 24, 25, 32, 33])
         #expect(errors.allSatisfy { $0.reach == .answered })
     }
@@ -150,6 +153,20 @@ struct ErrorClassifierTests {
             ),
             (400, #"{"error":{"message":"Provided image is not valid."}}"#, .badInput),
             (403, #"{"error":{"details":[{"reason":"BILLING_DISABLED"}]}}"#, .serviceDisabled),
+            (403, #"{"error":{"details":[{"reason":"API_KEY_IP_ADDRESS_BLOCKED"}]}}"#, .keyRestricted),
+            (403, #"{"error":{"details":[{"reason":"API_KEY_HTTP_REFERRER_BLOCKED"}]}}"#, .keyRestricted),
+            (403, #"{"error":{"details":[{"reason":"CONSUMER_INVALID"}]}}"#, .keyRejected),
+            (401, #"{"error":{"details":[{"reason":"ACCESS_TOKEN_TYPE_UNSUPPORTED"}]}}"#, .wrongHost),
+            (
+                400,
+                #"{"error":{"message":"Gemini API free tier is not available in your country. Please enable billing"}}"#,
+                .noQuota
+            ),
+            (400, #"{"error":{"message":"Multiple authentication credentials received."}}"#, .upstreamRejected),
+            (401, #"{"error":{"message":"Multiple authentication credentials received."}}"#, .upstreamRejected),
+            (400, #"{"error":{"details":[{"reason":"OVERLOADED_CREDENTIALS"}]}}"#, .upstreamRejected),
+            (401, #"{"error":{"details":[{"reason":"OVERLOADED_CREDENTIALS"}]}}"#, .upstreamRejected),
+            (429, #"{"error":{"details":[{"violations":[{"quotaId":"X","quotaValue":0}]}]}}"#, .noQuota),
             (403, #"{"error":{"details":[{"reason":"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}]}}"#, .keyRestricted),
             (503, #"{"error":{"message":"Deadline expired before operation could complete."}}"#, .upstreamTimeout),
         ] as [(Int, String, GeminiError.Kind)])
@@ -188,6 +205,14 @@ struct ErrorClassifierTests {
         #expect(error.kind == .upstreamUnavailable && error.upstream?.httpStatus == 503 && error.isSafeToResend)
     }
 
+    @Test(arguments: [
+        (#"{"reason":"SERVICE_DISABLED","metadata":{"activationUrl":"https://a"}}"#, "https://a"),
+        (#"{"reason":"SERVICE_DISABLED"},{"links":[{"description":"d"},{"url":"https://b"}]}"#, "https://b"),
+    ])
+    func whereAServiceIsSwitchedOnIsSaid(_ details: String, _ address: String) {
+        #expect(classify(403, #"{"error":{"details":[\#(details)]}}"#).hint == "switch it on at \(address)")
+    }
+
     @Test func keysNeverLeaveInWhatUpstreamSaid() throws {
         let key = try #require(ApiKey("secret-in-no-known-form"))
         let message =
@@ -216,9 +241,10 @@ struct ErrorClassifierTests {
     }
 
     /// What a route makes of such an answer, 200s included.
-    private func classify(_ status: Int, _ body: String) -> GeminiError {
+    private func classify(_ status: Int, _ body: String, _ route: RouteKind = .native) -> GeminiError {
         guard status == 200 else {
-            return ErrorClassifier(httpStatus: status, retryAfter: nil, key: nil).classify(body: Array(body.utf8))
+            return ErrorClassifier(httpStatus: status, retryAfter: nil, route: route, key: nil)
+                .classify(body: Array(body.utf8))
         }
         let assembler = AnswerAssembler<MemorySink> { _ in MemorySink() }
         do throws(GeminiError) {

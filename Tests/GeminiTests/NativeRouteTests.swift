@@ -23,7 +23,7 @@ struct NativeRouteTests {
         #expect(answer.finalImage.sink.largestPiece == ImageText.outputBytes - ImageText.outputBytes % 3)
         #expect(
             answer.usage
-                == Usage(promptTokens: 12, outputTokens: 1318, imageTokens: 1120, thoughtTokens: 0, totalTokens: 1330))
+                == Usage(promptTokens: 12, outputTokens: 1318, imageTokens: 1120, thoughtTokens: 0))
         #expect(answer.modelVersion == "gemini-3.1-flash-image" && answer.responseID == "r1")
         #expect(events.list.first == .sent)
         let request = try #require(upstream.requests.first)
@@ -194,11 +194,30 @@ struct NativeRouteTests {
         try await upstream.stop()
     }
 
-    @Test func aStatusCountsEvenIfItsBodyBreaksOff() async throws {
+    @Test(
+        arguments: [
+            (503, Outcome(.upstreamUnavailable, .answered, .no)), (429, Outcome(.quotaMinute, .answered, .no)),
+            (400, Outcome(.upstreamRejected, .answered, .no)), (500, Outcome(.outcomeUnknown, .unknown, .unknown)),
+            (502, Outcome(.outcomeUnknown, .unknown, .unknown)), (504, Outcome(.outcomeUnknown, .unknown, .unknown)),
+        ])
+    func aStatusThatRefusesCountsEvenIfItsBodyBreaksOff(_ status: Int, _ outcome: Outcome) async throws {
         let upstream = try await ScriptedUpstream { _ in
-            [.write("HTTP/1.1 503 Status\r\nContent-Length: 500\r\n\r\n{\"error\":"), .close]
+            [.write("HTTP/1.1 \(status) Status\r\nContent-Length: 500\r\n\r\n{\"error\":"), .close]
         }
-        #expect(try await failure(upstream) == Outcome(.upstreamUnavailable, .answered, .no))
+        let error = try await failed(route(to: upstream))
+        #expect(Outcome(error) == outcome && error.upstream?.httpStatus == status)
+        try await upstream.stop()
+    }
+
+    /// It never ends, and nobody waits for that.
+    @Test func anErrorThatSaysMoreThanAnyIsNotListenedToForLonger() async throws {
+        let upstream = try await ScriptedUpstream { _ in
+            [
+                .write("HTTP/1.1 500 Status\r\nContent-Length: 900000000\r\n\r\n"),
+                .write(String(repeating: "x", count: ErrorClassifier.bodyBytes + 1)),
+            ]
+        }
+        #expect(try await failure(upstream) == Outcome(.upstreamUnavailable, .answered, .unknown))
         try await upstream.stop()
     }
 

@@ -7,7 +7,7 @@ import Testing
 struct OpenAIRouteTests {
     private func route(to upstream: ScriptedUpstream) throws -> OpenAIRoute {
         var settings = OpenAIRoute.Settings(
-            baseURL: try BaseURL(upstream.base + "/openai", for: .openai), key: try key())
+            baseURL: try BaseURL(upstream.base + "/openai"), key: try key())
         settings.transport.extraCertificatesFile = upstream.certificatePath
         // This machine may be busy.
         settings.transport.connectTimeout = .seconds(60)

@@ -14,7 +14,7 @@ struct VertexRouteTests {
         to upstream: ScriptedUpstream, _ credential: VertexCredential, _ time: TokenTime = TokenTime()
     ) throws -> VertexRoute {
         var settings = VertexRoute.Settings(credential: credential)
-        settings.baseURL = try BaseURL(upstream.origin, for: .vertex)
+        settings.baseURL = try BaseURL(upstream.origin)
         settings.transport.extraCertificatesFile = upstream.certificatePath
         // This machine may be busy.
         settings.transport.connectTimeout = .seconds(60)
@@ -49,6 +49,25 @@ struct VertexRouteTests {
             }
             return [.answer(200, answerBody(with: picture()))]
         }
+    }
+
+    @Test func theTierGoesInAHeaderAndThroughputBoughtAheadCanBeLeftAlone() async throws {
+        let upstream = try await upstream()
+        var settings = VertexRoute.Settings(credential: .expressKey(try key()))
+        settings.baseURL = try BaseURL(upstream.origin)
+        settings.transport.extraCertificatesFile = upstream.certificatePath
+        settings.isSharedOnly = true
+        let vertex = try VertexRoute(settings)
+        upstream.own(vertex)
+        var request = GenerationRequest(model: "m", prompt: "p")
+        request.serviceTier = .flex
+        _ = try? await vertex.generate(
+            request, deadline: .seconds(60), makeSink: { _ in MemorySink() }, progress: { _ in })
+        let sent = try #require(upstream.requests.first)
+        #expect(sent.headers["x-vertex-ai-llm-shared-request-type"] == "flex")
+        #expect(sent.headers["x-vertex-ai-llm-request-type"] == "shared")
+        #expect(!sent.body.contains("serviceTier"))
+        try await upstream.stop()
     }
 
     @Test func aServiceAccountAsksForATokenOnceAndDrawsWithIt() async throws {
@@ -142,7 +161,7 @@ struct VertexRouteTests {
         }
         var settings = VertexRoute.Settings(
             credential: .metadataServer(MetadataServer(host: "localhost:\(upstream.port)")), project: "demo-project")
-        settings.baseURL = try BaseURL(upstream.origin, for: .vertex)
+        settings.baseURL = try BaseURL(upstream.origin)
         let vertex = try VertexRoute(settings)
         upstream.own(vertex)
         _ = try await generate(vertex)
@@ -165,7 +184,7 @@ struct VertexRouteTests {
         }
         var settings = VertexRoute.Settings(
             credential: .metadataServer(MetadataServer(host: "localhost:\(upstream.port)")), project: "demo-project")
-        settings.baseURL = try BaseURL(upstream.origin, for: .vertex)
+        settings.baseURL = try BaseURL(upstream.origin)
         // Nobody listens there.
         settings.transport.proxy = UpstreamClient.Proxy(host: "127.0.0.1", port: 1)
         let vertex = try VertexRoute(settings)

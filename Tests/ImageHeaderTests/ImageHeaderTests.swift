@@ -40,9 +40,17 @@ struct ImageHeaderTests {
         #expect(answers == [.needsMore, expected])
     }
 
-    @Test func pastTheBoundTheTypeAloneIsTold() {
-        let segments = Array(repeating: 65_533, count: 17)
-        #expect(ImageHeader.read(jpeg(10, 10, frame: 0xC0, segments: segments)) == .known(.jpeg, pixels: nil))
+    /// C2PA manifests with thumbnails stand before the frame, as long as they like.
+    @Test func theFrameIsFoundBehindMegabytesOfMetadata() {
+        let segments = Array(repeating: 65_533, count: 40)
+        #expect(
+            ImageHeader.read(jpeg(10, 12, frame: 0xC0, segments: segments))
+                == .known(.jpeg, pixels: PixelSize(width: 10, height: 12)))
+    }
+
+    @Test func ofAFileThatIsAllHeadersTheTypeAloneIsTold() {
+        let fill = [0xFF, 0xD8] + Array(repeating: UInt8(0xFF), count: ImageHeader.maximumBytes)
+        #expect(ImageHeader.read(fill) == .known(.jpeg, pixels: nil))
     }
 
     @Test func aFileThatEndsInItsMetadataIsKnownWithoutPixels() {
@@ -73,8 +81,8 @@ struct ImageHeaderTests {
         let tiles = [(0xFFFF_FFFF, 0xFFFF_FFFF), (64, 48), (longest.width, 0x8000_0000)]
         #expect(ImageHeader.read(heif("heic", tiles)) == .known(.heic, pixels: PixelSize(width: 64, height: 48)))
         let hugeBox =
-            big(20) + Array("ftypheic".utf8) + big(0) + Array("mif1".utf8) + [0xFF, 0xFF, 0xFF, 0xFF]
-            + Array("meta".utf8) + Array(repeating: 0, count: 16)
+            big(20) + Array("ftypheic".utf8) + big(0) + Array("mif1".utf8) + big(1) + Array("mdat".utf8)
+            + [0x3F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF] + Array(repeating: 0, count: 16)
         #expect(ImageHeader.read(hugeBox) == .known(.heic, pixels: nil))
     }
 }

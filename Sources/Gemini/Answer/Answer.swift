@@ -27,7 +27,8 @@ package struct Answer<Sink: ImageSink>: Sendable {
     package var modelVersion: String?
     package var responseID: String?
     /// The model's turn as it came, for `Turn.content`: JSON with each image's index in `images` in the place of its
-    /// base64; nil when it cannot be sent back, since something in it was no image.
+    /// base64; nil when it cannot be sent back, since something in it was no image, or may not be kept, since the key
+    /// stands in it.
     package var content: [UInt8]?
     /// What a grounded answer was drawn from.
     package var findings: SearchFindings?
@@ -38,7 +39,7 @@ package struct Answer<Sink: ImageSink>: Sendable {
 
 /// Something about an answer that its reader should know.
 package struct AnswerRemark: Sendable, Equatable {
-    /// `model_deprecated` or `unreadable_image`.
+    /// `model_deprecated`, `unreadable_image` or `key_echoed`.
     package var code: String
     /// A sentence for a person, without capital or full stop.
     package var message: String
@@ -75,33 +76,54 @@ package struct SearchFindings: Sendable, Equatable {
 package enum AnswerLimits {
     /// Text kept of an answer: an explanation has a few hundred bytes, `maxOutputTokens` allows about 128 KiB.
     package static let textBytes = 131_072
+    /// Text kept of what came in the place of an image.
+    package static let explanationBytes = 8_192
+    /// Decoded bytes of all images of one answer: ten drafts and a picture in 4K stay below.
+    package static let imageBytes = 192 * 1_048_576
 }
 
 /// What Google counted.
 package struct Usage: Sendable, Equatable {
     package var promptTokens: Int
-    /// Candidates' tokens, images included, thoughts not.
+    /// All that came out: images, text and thoughts.
     package var outputTokens: Int
     package var imageTokens: Int
     package var thoughtTokens: Int
-    package var totalTokens: Int
+    /// The tier that served it, where that was told.
+    package var serviceTier: ServiceTier?
 
-    package init(promptTokens: Int, outputTokens: Int, imageTokens: Int, thoughtTokens: Int, totalTokens: Int) {
-        self.promptTokens = promptTokens
-        self.outputTokens = outputTokens
-        self.imageTokens = imageTokens
-        self.thoughtTokens = thoughtTokens
-        self.totalTokens = totalTokens
+    /// The most that any count is taken for: counts feed money, and a model's whole context is 131,072.
+    package static let mostTokens = 1 << 24
+
+    package init(promptTokens: Int, outputTokens: Int, imageTokens: Int, thoughtTokens: Int) {
+        self.promptTokens = Self.bounded(promptTokens)
+        self.outputTokens = Self.bounded(outputTokens)
+        self.imageTokens = Self.bounded(imageTokens)
+        self.thoughtTokens = Self.bounded(thoughtTokens)
     }
 
-    init(_ metadata: AnswerEnvelope.UsageMetadata) {
-        // Counts feed money, so nothing negative and nothing absurd gets in.
-        func count(_ value: Int?) -> Int { min(max(value ?? 0, 0), 1 << 32) }
-        promptTokens = count(metadata.promptTokenCount) + count(metadata.toolUsePromptTokenCount)
-        outputTokens = count(metadata.candidatesTokenCount)
-        thoughtTokens = count(metadata.thoughtsTokenCount)
-        imageTokens = (metadata.candidatesTokensDetails ?? [])
-            .filter { $0.modality == "IMAGE" }.map { count($0.tokenCount) }.reduce(0, +)
-        totalTokens = max(count(metadata.totalTokenCount), promptTokens + outputTokens + thoughtTokens)
+    /// Nil when nothing in it is a count.
+    init?(_ metadata: AnswerEnvelope.UsageMetadata) {
+        let given = [
+            metadata.promptTokenCount, metadata.candidatesTokenCount, metadata.thoughtsTokenCount,
+            metadata.toolUsePromptTokenCount, metadata.totalTokenCount,
+        ]
+        guard given.contains(where: { $0?.number != nil }) else { return nil }
+        func count(_ value: AnswerEnvelope.Count?) -> Int { Self.bounded(value?.number ?? 0) }
+        let prompt = count(metadata.promptTokenCount) + count(metadata.toolUsePromptTokenCount)
+        let candidates = count(metadata.candidatesTokenCount)
+        let thoughts = count(metadata.thoughtsTokenCount)
+        let images = (metadata.candidatesTokensDetails?.value ?? [])
+            .filter { $0.modality?.text == "IMAGE" }.reduce(0) { Self.bounded($0 + count($1.tokenCount)) }
+        // The candidates' count has been seen to repeat the thoughts of a refusal, so the total less the prompt counts;
+        // it is at least what each of its parts is.
+        let output =
+            metadata.totalTokenCount?.number == nil
+            ? candidates + thoughts : max(count(metadata.totalTokenCount) - prompt, candidates, thoughts)
+        self.init(
+            promptTokens: prompt, outputTokens: max(output, images), imageTokens: images, thoughtTokens: thoughts)
+        serviceTier = ((metadata.serviceTier ?? metadata.trafficType)?.text).flatMap(ServiceTier.init(answered:))
     }
+
+    private static func bounded(_ count: Int) -> Int { min(max(count, 0), mostTokens) }
 }

@@ -38,6 +38,7 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
     }
 
     func imageContinues(_ number: Int, _ bytes: Span<UInt8>) throws {
+        guard imageBytes + bytes.count <= AnswerLimits.imageBytes else { throw AnswerScannerError.imagesTooLarge }
         arrived[number].byteCount += bytes.count
         imageBytes += bytes.count
         try unsafe bytes.withUnsafeBytes { bytes in
@@ -59,7 +60,7 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
     /// Makes the answer out of a body that arrived whole.
     ///
     /// - Parameter key: Taken out of every text, with whatever else looks like a key; `content` alone is verbatim,
-    ///   since it only ever goes back to Google.
+    ///   since it only ever goes back to Google, and is left away when the key stands in it.
     /// - Returns: The answer; its final image has a known type.
     /// - Throws: Why there is no image to give, or what is wrong with the body.
     func finish(redacting key: ApiKey?) throws(GeminiError) -> Answer<Sink> {
@@ -67,7 +68,7 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
             throw .invalidAnswer("the answer is not the JSON that was announced")
         }
         let candidates = envelope.candidates ?? []
-        let usage = envelope.usageMetadata?.value.map(Usage.init)
+        let usage = envelope.usageMetadata?.value.flatMap(Usage.init)
         let redaction = Redaction(key: key)
         let placed = try images(of: candidates, redaction)
         let readable = placed.filter(\.isReadable)
@@ -79,25 +80,42 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
                 throw ErrorClassifier(httpStatus: 200, retryAfter: nil, key: key).classify(error)
             }
             guard placed.allSatisfy(\.image.isThought) else {
-                throw .invalidAnswer("what came as an image is none", usage: usage)
+                throw .invalidAnswer("what came as an image is none", usage: usage, imageCount: placed.count)
             }
             throw .withoutImage(
-                envelope, text: Self.text(of: candidates.flatMap { $0.content?.parts ?? [] }), usage: usage,
+                envelope, text: Self.text(of: candidates.flatMap(\.parts)), usage: usage,
                 draftCount: placed.count, redaction: redaction)
         }
         let candidate = candidates[chosen]
         let unreadableCount = placed.count - readable.count
+        let content = scanner.contents[chosen].map { Array(scanner.rest[$0]) }
+        let isEchoed = content.map { Self.holds(key, $0) } ?? false
         return Answer(
             images: readable.map(\.image), finalIndex: finalIndex,
-            text: redaction.withoutSecrets(Self.text(of: candidate.content?.parts ?? [])),
-            finishReason: candidate.finishReason.map { redaction.apply(to: $0) },
-            finishMessage: candidate.finishMessage.map { redaction.apply(to: $0) }, usage: usage,
-            modelVersion: envelope.modelVersion.map { redaction.apply(to: $0) },
-            responseID: envelope.responseId.map { redaction.apply(to: $0) },
-            content: unreadableCount == 0 ? scanner.contents[chosen].map { Array(scanner.rest[$0]) } : nil,
+            text: redaction.withoutSecrets(Self.text(of: candidate.parts)),
+            finishReason: (candidate.finishReason?.text).map { redaction.apply(to: $0) },
+            finishMessage: (candidate.finishMessage?.text).map { redaction.apply(to: $0) }, usage: usage,
+            modelVersion: (envelope.modelVersion?.text).map { redaction.apply(to: Self.plainModel($0)) },
+            responseID: (envelope.responseId?.text).map { redaction.apply(to: $0) },
+            content: unreadableCount == 0 && !isEchoed ? content : nil,
             findings: candidate.groundingMetadata?.value.flatMap { SearchFindings($0, redaction) },
-            remarks: [.unreadable(unreadableCount), .deprecation(envelope.modelStatus?.value, redaction)]
-                .compactMap(\.self))
+            remarks: [
+                .unreadable(unreadableCount), isEchoed ? .echo : nil,
+                .deprecation(envelope.modelStatus?.value, redaction),
+            ].compactMap(\.self))
+    }
+
+    /// The name without `models/` or `publishers/google/models/` in front.
+    private static func plainModel(_ name: String) -> String {
+        name.split(separator: "/").last.map(String.init) ?? name
+    }
+
+    /// That the key stands in a content, whether or not its letters are written as `\u` escapes.
+    private static func holds(_ key: ApiKey?, _ content: [UInt8]) -> Bool {
+        guard let key else { return false }
+        let text = String(decoding: content, as: UTF8.self)
+        if key.isIn(text) { return true }
+        return content.contains(UInt8(ascii: "\\")) && key.isIn(AnswerScanner.unescaped(content))
     }
 
     private struct PlacedImage {
@@ -113,10 +131,12 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
         of candidates: [AnswerEnvelope.Candidate], _ redaction: Redaction
     ) throws(GeminiError) -> [PlacedImage] {
         let parts = candidates.enumerated().flatMap { index, candidate in
-            (candidate.content?.parts ?? []).map { (candidate: index, part: $0) }
+            candidate.parts.map { (candidate: index, part: $0) }
         }
         let claimed = parts.compactMap { place in
-            place.part.inlineData?.data.map { (number: $0, candidate: place.candidate, part: place.part) }
+            (place.part.inlineData?.value?.data?.value).map {
+                (number: $0, candidate: place.candidate, part: place.part)
+            }
         }
         guard claimed.map(\.number) == Array(arrived.indices) else {
             throw .invalidAnswer("the answer names an image twice")
@@ -125,21 +145,38 @@ final class AnswerAssembler<Sink: ImageSink>: ScannedImages {
             PlacedImage(
                 image: Answer<Sink>.Image(
                     sink: arrived[number].sink,
-                    claimedMimeType: (part.inlineData?.mimeType).map { redaction.apply(to: $0) },
-                    isThought: part.thought == true, byteCount: arrived[number].byteCount,
+                    claimedMimeType: (part.inlineData?.value?.mimeType?.text).map { redaction.apply(to: $0) },
+                    isThought: part.isThought, byteCount: arrived[number].byteCount,
                     header: arrived[number].header),
                 candidate: candidate)
         }
     }
 
     private static func text(of parts: [AnswerEnvelope.Part]) -> String {
-        let whole = parts.filter { $0.thought != true }.compactMap(\.text).joined()
-        return whole.utf8.count <= AnswerLimits.textBytes
-            ? whole : String(decoding: whole.utf8.prefix(AnswerLimits.textBytes), as: UTF8.self)
+        parts.filter { !$0.isThought }.compactMap(\.text?.text).joined().cut(toBytes: AnswerLimits.textBytes)
+    }
+}
+
+extension AnswerEnvelope.Candidate {
+    var parts: [AnswerEnvelope.Part] { content?.value?.parts ?? [] }
+}
+
+extension String {
+    /// The beginning that fits into so many bytes.
+    func cut(toBytes count: Int) -> String {
+        guard utf8.count > count else { return self }
+        var end = utf8.index(startIndex, offsetBy: count)
+        // Not in the middle of a character.
+        while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return String(self[..<end])
     }
 }
 
 extension AnswerRemark {
+    fileprivate static let echo = AnswerRemark(
+        code: "key_echoed",
+        message: "the answer repeats the daemon's own key, so this turn is not kept and cannot be continued")
+
     fileprivate static func unreadable(_ count: Int) -> AnswerRemark? {
         guard count > 0 else { return nil }
         let what = count == 1 ? "1 part that came as an image is none" : "\(count) parts that came as images are none"
@@ -170,6 +207,7 @@ extension AnswerScannerError {
         case .nestedTooDeep: "the answer is nested deeper than \(AnswerScanner.nestingDepth)"
         case .restTooLarge: "the answer has more than \(AnswerScanner.restBytes) bytes beside its images"
         case .imageTooLarge: "an image in the answer has more than \(ImageText.imageBytes) bytes"
+        case .imagesTooLarge: "the images in the answer have more than \(AnswerLimits.imageBytes) bytes"
         case .tooManyImages: "the answer has more than \(AnswerScanner.imageCount) images"
         }
     }

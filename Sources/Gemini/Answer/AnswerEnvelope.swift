@@ -1,26 +1,27 @@
 // What is left of an answer when the scanner has taken its images out. Every field is optional and unknown ones are
-// ignored: Google adds and omits as it likes. Member names as in the API reference
+// ignored: Google adds and omits as it likes. A scalar of another type than the reference's costs no image either: it is
+// read as what it says, or counts as absent. Member names as in the API reference
 // (https://ai.google.dev/api/generate-content, read 2026-11-22); snake_case spellings mean the same.
 
 import FoundationEssentials
 
 struct AnswerEnvelope: Decodable {
     var candidates: [Candidate]?
-    var promptFeedback: PromptFeedback?
+    var promptFeedback: Lenient<PromptFeedback>?
     var usageMetadata: Lenient<UsageMetadata>?
-    var modelVersion: String?
-    var responseId: String?
+    var modelVersion: Word?
+    var responseId: Word?
     var modelStatus: Lenient<ModelStatus>?
     /// The images of the compatible layer, which gives nothing but them and `model`.
     var data: Lenient<[CompatibleImage]>?
-    var model: String?
+    var model: Word?
     /// Errors come under a 200 too.
     var error: ErrorStatus?
 
     struct Candidate: Decodable {
-        var content: Content?
-        var finishReason: String?
-        var finishMessage: String?
+        var content: Lenient<Content>?
+        var finishReason: Word?
+        var finishMessage: Word?
         var groundingMetadata: Lenient<GroundingMetadata>?
     }
 
@@ -28,7 +29,42 @@ struct AnswerEnvelope: Decodable {
     struct Lenient<Value: Decodable>: Decodable {
         var value: Value?
 
+        init(value: Value?) { self.value = value }
+
         init(from decoder: any Decoder) throws { value = try? Value(from: decoder) }
+    }
+
+    /// A text, or the number of an enumeration as a text.
+    struct Word: Decodable {
+        var text: String?
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            text =
+                (try? value.decode(String.self)) ?? (try? value.decode(Int.self)).map { "\($0)" }
+                ?? (try? value.decode(Bool.self)).map { "\($0)" }
+        }
+    }
+
+    struct Flag: Decodable {
+        var isSet: Bool
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            isSet =
+                (try? value.decode(Bool.self)) ?? (try? value.decode(String.self)).map { $0.lowercased() == "true" }
+                ?? ((try? value.decode(Int.self)) == 1)
+        }
+    }
+
+    /// A count, which proto3's JSON writes as a text where it has 64 bits.
+    struct Count: Decodable {
+        var number: Int?
+
+        init(from decoder: any Decoder) throws {
+            let value = try decoder.singleValueContainer()
+            number = (try? value.decode(Int.self)) ?? (try? value.decode(String.self)).flatMap { Int($0) }
+        }
     }
 
     struct GroundingMetadata: Decodable {
@@ -57,7 +93,7 @@ struct AnswerEnvelope: Decodable {
 
     struct CompatibleImage: Decodable {
         /// `b64_json`: as `InlineData.data`.
-        var b64Json: Int?
+        var b64Json: Lenient<Int>?
     }
 
     struct ModelStatus: Decodable {
@@ -72,33 +108,39 @@ struct AnswerEnvelope: Decodable {
     }
 
     struct Part: Decodable {
-        var text: String?
-        var thought: Bool?
-        var inlineData: InlineData?
+        var text: Word?
+        var thought: Flag?
+        var inlineData: Lenient<InlineData>?
+
+        var isThought: Bool { thought?.isSet == true }
     }
 
     struct InlineData: Decodable {
-        var mimeType: String?
+        var mimeType: Word?
         /// The number that the scanner gave to the image whose text stood here.
-        var data: Int?
+        var data: Lenient<Int>?
     }
 
     struct PromptFeedback: Decodable {
-        var blockReason: String?
-        var blockReasonMessage: String?
+        var blockReason: Word?
+        var blockReasonMessage: Word?
     }
 
     struct UsageMetadata: Decodable {
-        var promptTokenCount: Int?
-        var candidatesTokenCount: Int?
-        var thoughtsTokenCount: Int?
-        var toolUsePromptTokenCount: Int?
-        var totalTokenCount: Int?
-        var candidatesTokensDetails: [Detail]?
+        var promptTokenCount: Count?
+        var candidatesTokenCount: Count?
+        var thoughtsTokenCount: Count?
+        var toolUsePromptTokenCount: Count?
+        var totalTokenCount: Count?
+        var candidatesTokensDetails: Lenient<[Detail]>?
+        /// Of the Developer API.
+        var serviceTier: Word?
+        /// Of Vertex.
+        var trafficType: Word?
 
         struct Detail: Decodable {
-            var modality: String?
-            var tokenCount: Int?
+            var modality: Word?
+            var tokenCount: Count?
         }
     }
 
@@ -122,9 +164,9 @@ struct AnswerEnvelope: Decodable {
         guard candidates == nil, let images = data?.value else { return self }
         var native = self
         let parts = images.compactMap { image in
-            image.b64Json.map { Part(inlineData: InlineData(data: $0)) }
+            image.b64Json.map { Part(inlineData: Lenient(value: InlineData(data: $0))) }
         }
-        native.candidates = [Candidate(content: Content(parts: parts))]
+        native.candidates = [Candidate(content: Lenient(value: Content(parts: parts)))]
         native.modelVersion = modelVersion ?? model
         return native
     }

@@ -22,6 +22,8 @@ enum AnswerScannerError: Error, Equatable {
     case nestedTooDeep
     case restTooLarge
     case imageTooLarge
+    /// All of them together; the assembler's to say.
+    case imagesTooLarge
     case tooManyImages
 }
 

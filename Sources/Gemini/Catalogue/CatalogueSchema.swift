@@ -37,8 +37,9 @@ indirect enum CatalogueShape: Sendable {
     private static func required(_ shape: CatalogueShape) -> Member { Member(shape: shape, isRequired: true) }
     private static func optional(_ shape: CatalogueShape) -> Member { Member(shape: shape, isRequired: false) }
 
-    private static let tokens = whole(0...1_000_000_000)
-    private static let micros = whole(0...1_000_000_000_000)
+    private static let tokens = whole(0...Usage.mostTokens)
+    // A thousand dollars for a million tokens, or for a search: so no sum that is made of it is too large for a number.
+    private static let micros = whole(0...1_000_000_000)
     private static let route = oneOf(RouteKind.allCases.map(\.rawValue))
     private static let imageType = oneOf(["image/png", "image/jpeg", "image/webp"])
 

@@ -115,6 +115,9 @@ package struct Model: Sendable, Equatable, Decodable {
 
     package func isServed(by route: RouteKind) -> Bool { routes.contains(route.rawValue) }
 
+    /// That Vertex has it there, as far as anybody told.
+    package func isHad(in location: String) -> Bool { locations?.contains(location) ?? true }
+
     /// What the schema cannot see: that the members of the row fit together.
     func check() throws(CatalogueError) {
         func fault(_ member: String, _ reason: String) -> CatalogueError {

@@ -43,6 +43,9 @@ struct ErrorClassifier {
 
     private func kind(of status: ErrorStatus) -> GeminiError {
         let message = status.message ?? ""
+        if [400, 401].contains(httpStatus), let conflict = CredentialRules.conflict(of: status, message) {
+            return conflict
+        }
         switch httpStatus {
         case 400: return BadRequestRules.kind(of: status, message)
         case 401, 403: return CredentialRules.kind(of: status, message, httpStatus: httpStatus, route: route)

@@ -26,11 +26,6 @@ enum BadRequestRules {
         {
             return answered(.noQuota, "this project needs billing", hint: "enable billing for the key's project")
         }
-        if message.contains("Multiple authentication credentials") || status.reason == "OVERLOADED_CREDENTIALS" {
-            return answered(
-                .upstreamRejected, "more than one credential arrived at Google",
-                hint: "the daemon sends one: something between it and Google adds another")
-        }
         if message.contains("thought_signature") || message.contains("thought signature") {
             var error = answered(.upstreamRejected, "Google did not accept the conversation's thought signatures")
             error.fields = ["contents"]
@@ -64,6 +59,17 @@ enum BadRequestRules {
 }
 
 enum CredentialRules {
+    /// What comes as 400 and as 401 when a request has more than one credential; nil for anything else.
+    ///
+    /// It says nothing against the key.
+    static func conflict(of status: ErrorStatus, _ message: String) -> GeminiError? {
+        guard message.contains("Multiple authentication credentials") || status.reason == "OVERLOADED_CREDENTIALS"
+        else { return nil }
+        return GeminiError(
+            .upstreamRejected, reach: .answered, charged: .no, "more than one credential arrived at Google",
+            hint: "the daemon sends one: something between it and Google adds another")
+    }
+
     static func kind(
         of status: ErrorStatus, _ message: String, httpStatus: Int, route: RouteKind
     ) -> GeminiError {
@@ -76,7 +82,9 @@ enum CredentialRules {
                 .wrongHost, "this kind of key does not belong to this host",
                 hint: "keys of AI Studio go with the native route, express keys with route = \"vertex\"")
         case "SERVICE_DISABLED", "BILLING_DISABLED":
-            let address = status.details.lazy.compactMap { $0.metadata?["activationUrl"] }.first
+            let address =
+                status.details.lazy.compactMap { $0.metadata?["activationUrl"] }.first
+                ?? status.details.lazy.compactMap { $0.links?.lazy.compactMap(\.url).first }.first
             let what = status.reason == "BILLING_DISABLED" ? "billing" : "the Gemini API"
             return answered(
                 .serviceDisabled, "\(what) is switched off in the key's project",

@@ -17,11 +17,17 @@ struct ErrorStatus: Decodable {
         var retryDelay: String?
         var violations: [Violation]?
         var fieldViolations: [FieldViolation]?
+        var links: [Link]?
     }
 
     struct Violation: Decodable {
         var quotaId: String?
+        /// A number of 64 bits, which proto3's JSON writes as a text and others do not.
         var quotaValue: String?
+    }
+
+    struct Link: Decodable {
+        var url: String?
     }
 
     struct FieldViolation: Decodable {
@@ -133,6 +139,18 @@ struct ErrorStatus: Decodable {
     var retryDelay: Duration? { details.lazy.compactMap(\.retryDelay).compactMap(Duration.init(protobuf:)).first }
 
     var violations: [Violation] { details.flatMap { $0.violations ?? [] } }
+}
+
+extension ErrorStatus.Violation {
+    private enum CodingKeys: String, CodingKey { case quotaId, quotaValue }
+
+    init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        quotaId = try? members.decode(String.self, forKey: .quotaId)
+        quotaValue =
+            (try? members.decode(String.self, forKey: .quotaValue))
+            ?? (try? members.decode(Int.self, forKey: .quotaValue)).map { "\($0)" }
+    }
 }
 
 extension Duration {

@@ -94,6 +94,8 @@ package struct GeminiError: Error, Sendable {
     /// What the model said instead of an image.
     package var text: String?
     package var usage: Usage?
+    /// Images that came and cannot be given, drafts included; for the price.
+    package var imageCount = 0
     package var sinkError: (any Error)?
 
     /// The limit behind a 429.
@@ -126,10 +128,11 @@ package struct GeminiError: Error, Sendable {
 
 extension GeminiError {
     /// An answer that arrived whole and cannot be understood.
-    static func invalidAnswer(_ message: String, usage: Usage? = nil) -> GeminiError {
+    static func invalidAnswer(_ message: String, usage: Usage? = nil, imageCount: Int = 0) -> GeminiError {
         var error = GeminiError(.upstreamInvalid, reach: .answered, charged: .unknown, message)
         error.usage = usage
-        if let usage, usage.outputTokens + usage.thoughtTokens > 0 { error.charged = .yes }
+        error.imageCount = imageCount
+        if usage != nil { error.charged = .yes }
         return error
     }
 
@@ -145,20 +148,25 @@ extension GeminiError {
         _ envelope: AnswerEnvelope, text: String, usage: Usage?, draftCount: Int, redaction: Redaction
     ) -> GeminiError {
         let candidate = envelope.candidates?.first
-        let blockReason = (envelope.promptFeedback?.blockReason).map { redaction.apply(to: $0) }
-        let stopReason = (candidate?.finishReason).map { redaction.apply(to: $0) }
+        let feedback = envelope.promptFeedback?.value
+        let blockReason = (feedback?.blockReason?.text).map { redaction.apply(to: $0) }
+        let stopReason = (candidate?.finishReason?.text).map { redaction.apply(to: $0) }
         let finishReason = blockReason ?? stopReason
-        let explanation = candidate?.finishMessage ?? envelope.promptFeedback?.blockReasonMessage
+        let explanation = candidate?.finishMessage?.text ?? feedback?.blockReasonMessage?.text
         var error = FinishReason.error(blockReason: blockReason, finishReason: stopReason)
         if draftCount > 0 { error.message = "the model made \(draftCount) drafts and no final image" }
         error.finishReason = finishReason
-        error.text = (text.isEmpty ? explanation : text).map { redaction.withoutSecrets($0) }
+        error.text = (text.isEmpty ? explanation : text).map {
+            redaction.withoutSecrets($0).cut(toBytes: AnswerLimits.explanationBytes)
+        }
         error.usage = usage
+        error.imageCount = draftCount
         error.upstream = Upstream(
             httpStatus: 200, status: nil, reason: finishReason, message: explanation.map { redaction.apply(to: $0) })
         if explanation?.contains("not be charged") == true {
             error.charged = .no
-        } else if let usage, usage.outputTokens + usage.thoughtTokens > 0 {
+        } else if usage != nil {
+            // What Google counted it bills, the prompt of a request that it blocked as well.
             error.charged = .yes
         }
         return error

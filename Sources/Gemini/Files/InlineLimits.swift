@@ -17,6 +17,9 @@ package struct InlineLimits: Sendable, Equatable {
     /// Vertex counts 7 MB for each image, and 500 MB with what lies in Cloud Storage.
     package static let vertex = InlineLimits(requestBytes: 500_000_000, inputBytes: 7_000_000)
 
+    /// What an image of so many bytes takes in a body.
+    package static func base64Bytes(_ byteCount: Int) -> Int { (byteCount + 2) / 3 * 4 }
+
     /// Refuses what the limits do not allow; for a route that has no way around them.
     func check(_ request: GenerationRequest, _ body: RequestBody) throws(GeminiError) {
         if let inputBytes {

@@ -35,6 +35,8 @@ package struct GenerationRequest: Sendable {
     package var outputType: String?
     /// A JSON object that is merged into the body; see `nativeFault`.
     package var native: [UInt8]?
+    /// Nil leaves it to Google, which means `standard`.
+    package var serviceTier: ServiceTier?
     package var inputs: [InputImage] = []
     /// The conversation so far, oldest first.
     package var history: [Turn] = []

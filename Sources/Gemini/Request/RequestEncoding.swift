@@ -33,6 +33,8 @@ extension GenerationRequest {
                 "parts": .array([.object(["text": .string(systemInstruction)])])
             ])
         }
+        // Vertex has it as a header.
+        if route == .native, let serviceTier { members["serviceTier"] = .string(serviceTier.rawValue) }
         if !grounding.isEmpty { members["tools"] = .array([.object(["googleSearch": googleSearch])]) }
         return RequestBody(JSONTree.object(members).merging(nativeMembers).pieces)
     }

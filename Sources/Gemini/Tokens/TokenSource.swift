@@ -8,7 +8,7 @@ actor TokenSource {
     static let leastLife = Duration.seconds(10)
 
     private let clock: TokenClock
-    private let fetch: @Sendable () async throws(GeminiError) -> AccessToken
+    private let ask: @Sendable () async throws(GeminiError) -> AccessToken
     private var current: AccessToken?
     private var fetching: Task<Result<AccessToken, GeminiError>, Never>?
     private var hasEnded = false
@@ -17,21 +17,23 @@ actor TokenSource {
 
     init(clock: TokenClock, fetch: @escaping @Sendable () async throws(GeminiError) -> AccessToken) {
         self.clock = clock
-        self.fetch = fetch
+        ask = fetch
     }
 
     /// A token that is good for a while.
     ///
-    /// - Returns: The one at hand, or a fetched one. When fetching fails shortly before the old one ends, the old one.
+    /// - Returns: The one at hand, behind which a new one is fetched when it is time; a fetched one when none is at hand.
     /// - Throws: What the fetch said.
     func token() async throws(GeminiError) -> AccessToken {
-        if let current, current.expiresAt - clock.elapsed() > Self.refreshAhead { return current }
-        switch await fetched() {
-        case .success(let token): return token
-        case .failure(let error):
-            if let current, current.expiresAt - clock.elapsed() > Self.leastLife { return current }
-            throw error
+        if let current {
+            let life = current.expiresAt - clock.elapsed()
+            if life > Self.refreshAhead { return current }
+            if life > Self.leastLife {
+                _ = fetch()
+                return current
+            }
         }
+        return try await fetched().get()
     }
 
     /// Drops a token that was answered with 401, unless another has already taken its place.
@@ -47,31 +49,34 @@ actor TokenSource {
     }
 
     /// The result of the one fetch that is under way.
-    ///
-    /// It is a task of this actor and of none of its callers, of whom each may be cancelled; its attempts are bounded,
-    /// and so is the wait.
     private func fetched() async -> Result<AccessToken, GeminiError> {
-        guard !hasEnded else { return .failure(.cancelledBeforeSending) }
-        let task: Task<Result<AccessToken, GeminiError>, Never>
-        if let fetching {
-            task = fetching
-        } else {
-            task = Task { [fetch] in
-                do throws(GeminiError) {
-                    return .success(try await fetch())
-                } catch {
-                    return .failure(error)
-                }
-            }
-            fetching = task
-        }
+        guard let task = fetch() else { return .failure(.cancelledBeforeSending) }
         waiterCount += 1
         let result = await task.value
         waiterCount -= 1
-        if fetching == task {
-            fetching = nil
-            if case .success(let token) = result { current = token }
-        }
         return result
+    }
+
+    /// The one fetch that is under way, begun if none is; nil at the end.
+    ///
+    /// It is a task of this actor and of none of its callers, of whom each may be cancelled or gone; its attempts are
+    /// bounded, and so is the wait.
+    private func fetch() -> Task<Result<AccessToken, GeminiError>, Never>? {
+        guard !hasEnded else { return nil }
+        if let fetching { return fetching }
+        let task = Task {
+            let result: Result<AccessToken, GeminiError>
+            do throws(GeminiError) {
+                let token = try await ask()
+                current = token
+                result = .success(token)
+            } catch {
+                result = .failure(error)
+            }
+            fetching = nil
+            return result
+        }
+        fetching = task
+        return task
     }
 }

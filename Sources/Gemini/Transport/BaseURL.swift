@@ -13,6 +13,10 @@ package enum RouteConfigurationError: Error, Sendable, Equatable, CustomStringCo
     case withoutCompatibilityPath(path: String)
     /// A Vertex route and a path that is neither empty nor a version.
     case withPath(String)
+    /// A route of the Developer API, and the host of Vertex AI.
+    case vertexHost
+    /// A Vertex route, and the host of the Developer API.
+    case developerHost
     /// A Vertex route without `google_project`, or with one that cannot stand in a path.
     case project(String?)
     /// A location that cannot be part of a host's name.
@@ -35,6 +39,10 @@ package enum RouteConfigurationError: Error, Sendable, Equatable, CustomStringCo
             "base_url ends in \"\(path)\" and not in /openai, as the OpenAI-compatible route's does"
         case .withPath(let path):
             "base_url has the path \"\(path)\"; a Vertex one is a host alone, or ends in /v1 or /v1beta1"
+        case .vertexHost:
+            "base_url is the host of Vertex AI, which takes no key of AI Studio"
+        case .developerHost:
+            "base_url is AI Studio's host, which serves no Vertex paths"
         case .project(let project?):
             "google_project is \"\(project.prefix(64))\", which is not the id of a Google Cloud project"
         case .project(nil):
@@ -87,11 +95,9 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
 
     /// Takes an address of the configuration.
     ///
-    /// - Parameters:
-    ///   - text: `https://…`, or `http://` to this machine.
-    ///   - kind: Whose address it is to be.
-    /// - Throws: Why it cannot be that route's.
-    package init(_ text: String, for kind: RouteKind = .native) throws(RouteConfigurationError) {
+    /// - Parameter text: `https://…`, or `http://` to this machine.
+    /// - Throws: Why nothing may be sent there.
+    package init(_ text: String) throws(RouteConfigurationError) {
         guard let components = URLComponents(string: text), let host = components.host, !host.isEmpty,
             let scheme = components.scheme?.lowercased(), ["http", "https"].contains(scheme)
         else { throw .notAURL(String(text.prefix(200))) }
@@ -100,7 +106,6 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         guard scheme == "https" || Self.isLoopback(host) else { throw .insecure(host: host) }
         var path = components.path
         while path.hasSuffix("/") { path.removeLast() }
-        try Self.check(path, kind)
         var whole = text
         while whole.hasSuffix("/") { whole.removeLast() }
         self.text = whole
@@ -108,16 +113,19 @@ package struct BaseURL: Sendable, Equatable, CustomStringConvertible {
         self.path = path
     }
 
-    private static func check(_ path: String, _ kind: RouteKind) throws(RouteConfigurationError) {
+    /// What speaks against this address being a route's; nil when nothing does.
+    package func fault(for kind: RouteKind) -> RouteConfigurationError? {
         let hasVersion = path.contains(/\/v[0-9]+(alpha|beta)?[0-9]*$/)
+        let isVertexHost = host.hasSuffix("aiplatform.googleapis.com") || host.hasSuffix(".rep.googleapis.com")
         switch kind {
-        case .native:
-            if path.hasSuffix("/openai") { throw .compatibilityPath }
-            guard hasVersion else { throw .withoutVersion(path: path) }
-        case .openai:
-            guard path.hasSuffix("/openai") else { throw .withoutCompatibilityPath(path: path) }
+        case .native, .openai:
+            if isVertexHost { return .vertexHost }
+            if kind == .openai { return path.hasSuffix("/openai") ? nil : .withoutCompatibilityPath(path: path) }
+            if path.hasSuffix("/openai") { return .compatibilityPath }
+            return hasVersion ? nil : .withoutVersion(path: path)
         case .vertex:
-            guard path.isEmpty || hasVersion else { throw .withPath(path) }
+            if host == Self.google.host { return .developerHost }
+            return path.isEmpty || hasVersion ? nil : .withPath(path)
         }
     }
 

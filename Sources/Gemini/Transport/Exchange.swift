@@ -71,6 +71,8 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
         guard state.value.head?.status == .ok else {
             let room = ErrorClassifier.bodyBytes - state.value.errorBody.count
             state.value.errorBody.append(contentsOf: buffer.readableBytesView.prefix(room))
+            // Whoever says more than any error does is not listened to until the deadline.
+            if let head = state.value.head, buffer.readableBytes > room { return give(up: classified(head), task) }
             return task.eventLoop.makeSucceededVoidFuture()
         }
         do throws(GeminiError) {
@@ -107,8 +109,15 @@ final class Exchange<Sink: ImageSink>: HTTPClientResponseDelegate {
     /// What an error of AsyncHTTPClient means after all that this exchange has seen; on the loop only.
     func reason(for error: any Error) -> GeminiError {
         if let failure = state.value.failure { return failure }
-        // A status that arrived is an answer, even if its body broke off.
-        if let head = state.value.head, head.status != .ok { return classified(head) }
+        if let head = state.value.head, head.status != .ok {
+            let error = classified(head)
+            // A status that refuses is an answer, even if its body broke off; one that may stand for a picture that got
+            // lost on the way is not.
+            guard head.status.code >= 500, head.status != .serviceUnavailable else { return error }
+            var unknown = GeminiError.unknownOutcome("an answer with status \(head.status.code) broke off")
+            unknown.upstream = error.upstream
+            return unknown
+        }
         if !state.value.hasLeft {
             return state.value.hasBegun ? TransportFailure.whileSending(error) : TransportFailure.beforeSending(error)
         }

@@ -24,6 +24,8 @@ package struct VertexRoute: Route {
         package var project: String?
         /// Nil takes Google's host for the location.
         package var baseURL: BaseURL?
+        /// That throughput which was bought ahead is not to be used.
+        package var isSharedOnly = false
         package var transport = UpstreamClient.Settings()
         package var clock = TokenClock.system()
 
@@ -44,6 +46,7 @@ package struct VertexRoute: Route {
     /// The way to the metadata server, which is on this machine's own network.
     private let nearClient: UpstreamClient?
     private let access: Access
+    private let isSharedOnly: Bool
 
     private enum Access {
         case token(TokenSource)
@@ -69,6 +72,7 @@ package struct VertexRoute: Route {
             listingURL = root("v1") + "/publishers/google/models"
             modelsURL = listingURL
         }
+        isSharedOnly = settings.isSharedOnly
         client = try UpstreamClient(settings.transport)
         switch settings.credential {
         case .expressKey(let key):
@@ -118,6 +122,10 @@ package struct VertexRoute: Route {
             guard rest > .zero else { throw .tooLateToSend }
             var headers = CommonHeaders.generation(deadline: .seconds((rest / .seconds(1)).rounded(.up)))
             headers.add(name: credential.header, value: credential.value)
+            if let tier = request.serviceTier {
+                headers.add(name: "x-vertex-ai-llm-shared-request-type", value: tier.rawValue)
+            }
+            if isSharedOnly { headers.add(name: "x-vertex-ai-llm-request-type", value: "shared") }
             guard
                 let httpRequest = try? HTTPClient.Request(
                     url: "\(modelsURL)/\(request.model):generateContent", method: .POST, headers: headers)

@@ -27,12 +27,16 @@ public enum ListModels: Method {
         public var maxInputs: Int
         /// US dollars by image size.
         public var usdPerImage: [String: Double]
+        /// What each project's upstream is known to offer, of those that this caller may use; nil from a daemon that
+        /// does not tell yet.
+        public var projects: [Offer]?
 
         public init(
             id: String, aliases: [String], state: LifeCycle, successor: String?, available: Bool, reason: String?,
             routes: [String], aspectRatios: [String], imageSizes: [String], maxInputs: Int,
-            usdPerImage: [String: Double]
+            usdPerImage: [String: Double], projects: [Offer]? = nil
         ) {
+            self.projects = projects
             self.id = id
             self.aliases = aliases
             self.state = state
@@ -60,11 +64,45 @@ public enum ListModels: Method {
             try container.encode(imageSizes, forKey: .imageSizes)
             try container.encode(maxInputs, forKey: .maxInputs)
             try container.encode(usdPerImage, forKey: .usdPerImage)
+            try container.encodeIfPresent(projects, forKey: .projects)
         }
 
         private enum CodingKeys: String, CodingKey {
             case id, aliases, state, successor, available, reason, routes, aspectRatios, imageSizes, maxInputs
-            case usdPerImage
+            case usdPerImage, projects
+        }
+    }
+
+    /// A model as one project has it.
+    public struct Offer: Sendable, Hashable, Codable {
+        public var name: String
+        public var state: State
+        /// The types that can be asked for; absent where the model decides.
+        public var outputTypes: [String]?
+
+        public init(name: String, state: State, outputTypes: [String]?) {
+            self.name = name
+            self.state = state
+            self.outputTypes = outputTypes
+        }
+
+        public struct State: RawRepresentable, Sendable, Hashable, Codable {
+            public let rawValue: String
+            public init(rawValue: String) { self.rawValue = rawValue }
+
+            public static let listed = State(rawValue: "listed")
+            /// Nobody has told yet.
+            public static let unknown = State(rawValue: "unknown")
+            /// It may work all the same.
+            public static let notListed = State(rawValue: "not_listed")
+            /// Asking for it was answered with 404 within the last hour.
+            public static let refused = State(rawValue: "refused")
+            /// As `refused`, by an upstream that lists it all the same.
+            public static let listedButRefused = State(rawValue: "listed_but_refused")
+            /// Vertex AI has it in other locations.
+            public static let elsewhere = State(rawValue: "other_location")
+            /// Nothing can be sent there: the project's address is another route's.
+            public static let wrongHost = State(rawValue: "wrong_host")
         }
     }
 

@@ -113,7 +113,15 @@ struct Configuration: Sendable {
             projects.append(try ProjectConfiguration(&project, models: models, cautions: &cautions))
         }
         if projects.isEmpty { projects = [.standard] }
-        for project in projects { try Self.refuseTwins(project, catalogue) }
+        for project in projects {
+            try Self.refuseTwins(project, catalogue)
+            guard let location = project.vertex?.location else { continue }
+            let absent = catalogue.models.filter { $0.isServed(by: .vertex) && !$0.isHad(in: location) }
+            guard !absent.isEmpty else { continue }
+            cautions.append(
+                "project \(project.name): Vertex AI has \(absent.map { $0.id }.joined(separator: ", ")) in other "
+                    + "locations than \(location); requests for them are refused")
+        }
         try QuotaSharing.join(&projects, catalogue)
         limits = LimitsConfiguration()
         if var table = try reader.table("limits") { limits = try LimitsConfiguration(&table) }

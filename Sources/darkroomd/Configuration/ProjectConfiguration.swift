@@ -20,6 +20,8 @@ struct ProjectConfiguration: Sendable {
     var maxConcurrent: Int
     /// By model, as the admin names them.
     var limits: [ModelLimits] = []
+    /// What Google is asked to hurry or to take its time; nil for neither.
+    var serviceTier: ServiceTier?
     /// In micro-dollars.
     var spendPer10Minutes: Int64?
     var tenMinutesOrigin: Setting.Origin?
@@ -46,6 +48,8 @@ struct ProjectConfiguration: Sendable {
         var credentialKind: CredentialKind
         /// Where the machine's account gets its token; only with `.metadataServer`.
         var metadataServer = MetadataServer()
+        /// That throughput which was bought ahead is left alone.
+        var isSharedOnly = false
     }
 
     enum CredentialKind: String, Sendable, CaseIterable {
@@ -78,11 +82,27 @@ struct ProjectConfiguration: Sendable {
 }
 
 extension ProjectConfiguration {
+    /// Why nothing that is sent to this project's address could succeed, and what its base_url should be.
+    var addressFault: (found: String, remedy: String)? {
+        guard let fault = baseURL.fault(for: route.kind) else { return nil }
+        let remedy =
+            switch (fault, route) {
+            case (.vertexHost, _):
+                "leave base_url away for AI Studio's host, or set route = \"vertex\" with its credential"
+            case (.developerHost, _): "leave base_url away, or set route = \"native\" with a key of AI Studio"
+            case (_, .native): "set base_url = \"\(BaseURL.google)\", or let it end in the version as that does"
+            case (_, .openai): "set base_url = \"\(BaseURL.googleCompatible)\", or let it end as that does"
+            case (_, .vertex): "leave base_url away: location says the host"
+            }
+        return (fault.description, remedy)
+    }
+
     /// The keys whose values are others, of those that act only when the daemon starts.
     func fixedKeys(unlike other: ProjectConfiguration) -> [String] {
         let differences = [
             ("route", route != other.route), ("base_url", "\(baseURL)" != "\(other.baseURL)"),
-            ("location, google_project or credential_kind", vertex != other.vertex),
+            ("location, google_project, credential_kind or shared_only", vertex != other.vertex),
+            ("service_tier", serviceTier != other.serviceTier),
             ("credential", credential != other.credential), ("ca_file", caFile != other.caFile),
             ("proxy", proxy != other.proxy), ("address_family", addressFamily != other.addressFamily),
             ("max_concurrent", maxConcurrent != other.maxConcurrent),
@@ -103,6 +123,7 @@ extension ProjectConfiguration {
         vertex = try Self.vertex(&reader, route)
         // base_url: Google's own by default; native ends in the version, openai in /openai, vertex is a host.
         baseURL = try Self.baseURL(&reader, route, vertex)
+        let addressOrigin = reader.origin(of: "base_url")
         // credential: a file name in the credentials directory; "gemini-api-key".
         credential = try reader.string("credential") ?? Self.defaultCredential
         guard Self.isName(credential), credential != ".", credential != ".." else {
@@ -125,6 +146,11 @@ extension ProjectConfiguration {
         quota = try reader.string("quota")
         if let quota, !Self.isName(quota) {
             throw reader.invalid("quota", "is no name; letters, digits, '.', '_' and '-' are allowed, 64 at most")
+        }
+        // service_tier: flex, which is cheaper and slow, standard or priority, which is dearer; "standard".
+        serviceTier = try reader.token("service_tier", ServiceTier.self)
+        if serviceTier != nil, route == .openai {
+            throw reader.invalid("service_tier", "cannot be asked for on route = \"openai\"")
         }
         // list_models_hours: between two looks at the models that upstream offers; 24.
         listingInterval =
@@ -149,6 +175,10 @@ extension ProjectConfiguration {
             try spend.finish()
         }
         try reader.finish()
+        if let addressFault {
+            let fault = ConfigurationError(origin: addressOrigin, reason: "project.\(addressFault.found)")
+            cautions.append("\(fault); requests for project \(name) are refused: \(addressFault.remedy)")
+        }
     }
 
     private static func micros(_ dollars: Double) -> Int64 { Int64((dollars * 1_000_000).rounded()) }
@@ -181,10 +211,13 @@ extension ProjectConfiguration {
         let kind = try reader.token("credential_kind", CredentialKind.self)
         // metadata_host: with metadata_server, HOST or HOST:PORT; "metadata.google.internal".
         let metadataHost = try reader.string("metadata_host")
+        // shared_only: with Vertex, whether throughput that was bought ahead is left alone; false.
+        let isSharedOnly = try reader.bool("shared_only")
         guard route == .vertex else {
             let given = [
                 ("location", location != nil), ("google_project", googleProject != nil),
                 ("credential_kind", kind != nil), ("metadata_host", metadataHost != nil),
+                ("shared_only", isSharedOnly != nil),
             ]
             if let stray = given.first(where: { $0.1 }) {
                 throw reader.invalid(
@@ -194,6 +227,7 @@ extension ProjectConfiguration {
         }
         var vertex = Vertex(
             location: location ?? "global", googleProject: googleProject, credentialKind: kind ?? .serviceAccount)
+        vertex.isSharedOnly = isSharedOnly ?? false
         if let metadataHost {
             guard vertex.credentialKind == .metadataServer else {
                 throw reader.invalid("metadata_host", "belongs to credential_kind = \"metadata_server\"")
@@ -224,7 +258,7 @@ extension ProjectConfiguration {
     ) throws(ConfigurationError) -> BaseURL {
         let given = try reader.string("base_url")
         do throws(RouteConfigurationError) {
-            if let given { return try BaseURL(given, for: route.kind) }
+            if let given { return try BaseURL(given) }
             switch route {
             case .native: return .google
             case .openai: return .googleCompatible

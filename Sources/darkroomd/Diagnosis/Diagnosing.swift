@@ -1,4 +1,5 @@
-// `server.diagnose`: every project's steps, and with `spend` one smallest image through each.
+// `server.diagnose`: every project's steps, and with `spend` one smallest native image, and one through the compatible
+// layer where there is one.
 
 import Engine
 import Gemini
@@ -7,33 +8,37 @@ import Wire
 extension Methods {
     func diagnose(_ params: Diagnose.Params, _ exchange: Exchange) async throws -> Diagnose.Result {
         try policy.checkDiagnosis(by: exchange.principal)
-        // Native ones first: what comes back there is what the compatible layer is compared with.
+        // Native ones first.
         let ordered = RouteName.allCases.flatMap { route in projects.filter { $0.configuration.route == route } }
         let looked = await withTaskGroup { group in
             for (index, project) in ordered.enumerated() {
                 group.addTask {
-                    let diagnosis = Diagnosis(project: project, defaultModel: defaultModel, catalogue: catalogue)
+                    let diagnosis = Diagnosis(
+                        project: project, standing: engine.standing(of: project.configuration.name),
+                        defaultModel: defaultModel, catalogue: catalogue)
                     return (index, await diagnosis.run())
                 }
             }
             return await group.reduce(into: [Int: [Diagnose.Step]]()) { $0[$1.0] = $1.1 }
         }
         var steps: [Diagnose.Step] = []
-        var isNativeFine: Bool?
+        var isNativeFine = false
+        // The first is a native one if there is any; what comes back there the compatible layer is compared with.
+        let compatible = ordered.firstIndex { $0.configuration.route == .openai }
         for (index, project) in ordered.enumerated() {
             let own = looked[index] ?? []
+            steps += own
+            guard index == 0 || index == compatible else { continue }
             let image = await image(project, own, spend: params.spend ?? false, isNativeFine, exchange.principal)
-            if project.configuration.route == .native, params.spend == true {
-                isNativeFine = (isNativeFine ?? false) || image.verdict == .ok
-            }
-            steps += own + [image]
+            if project.configuration.route == .native { isNativeFine = image.verdict == .ok }
+            steps.append(image)
         }
         return Diagnose.Result(steps: steps, verdict: steps.map(\.verdict).reduce(.ok, max))
     }
 
     /// The step that costs money.
     private func image(
-        _ project: Project, _ before: [Diagnose.Step], spend: Bool, _ isNativeFine: Bool?, _ principal: Principal
+        _ project: Project, _ before: [Diagnose.Step], spend: Bool, _ isNativeFine: Bool, _ principal: Principal
     ) async -> Diagnose.Step {
         let name = project.configuration.name
         func step(_ verdict: Diagnose.Verdict, _ found: String, _ meaning: String? = nil, _ next: String? = nil)
@@ -41,9 +46,11 @@ extension Methods {
         {
             Diagnose.Step(.image, project: name, verdict: verdict, found: found, meaning: meaning, next: next)
         }
-        guard before.allSatisfy({ $0.verdict != .fault }) else {
+        // What is known of quota may be out of date, and an image shows it.
+        guard before.allSatisfy({ $0.verdict != .fault || $0.step == .quota }) else {
             return step(.skipped, "not tried: a step before explains it")
         }
+        guard !engine.standing(of: name).isPaused else { return step(.skipped, "not tried: the project is paused") }
         guard spend else { return step(.skipped, "not tried: it costs money, and spend was not asked for") }
         let route = project.configuration.route.kind
         let wanted = catalogue.resolve(defaultModel).flatMap { $0.isServed(by: route) ? $0 : nil }
@@ -66,7 +73,7 @@ extension Methods {
                 .ok, "\(model.id) made \(image.mimeType) of \(image.width)x\(image.height) in \(seconds) s",
                 result.warnings.isEmpty ? nil : result.warnings.map(\.message).joined(separator: "; "))
         } catch let error as WireError {
-            let isLayersOwn = route == .openai && isNativeFine == true
+            let isLayersOwn = route == .openai && isNativeFine
             return step(
                 .fault, "\(model.id): \(error.message)",
                 isLayersOwn

@@ -1,6 +1,7 @@
 // Why images cannot be had through one project: the steps of protocol section 6, in their order. The first fault explains
 // what would come after it, so the rest is not looked at.
 
+import Engine
 import Gemini
 import Wire
 
@@ -9,6 +10,8 @@ struct Diagnosis: Sendable {
     typealias Step = Diagnose.Step
 
     let project: Methods.Project
+    /// What the engine holds back.
+    let standing: ProjectStanding
     let defaultModel: String
     let catalogue: Catalogue
 
@@ -54,27 +57,14 @@ struct Diagnosis: Sendable {
     private func address() -> Step {
         let url = configuration.baseURL.description
         let found = "route \(configuration.route.rawValue) to \(url)"
-        let host = configuration.baseURL.host
-        let isVertexHost = host.hasSuffix("aiplatform.googleapis.com") || host.hasSuffix(".rep.googleapis.com")
-        switch configuration.route {
-        case .native, .openai:
-            if isVertexHost {
-                return step(
-                    .configuration, .fault, found, "this is the host of Vertex AI, which takes no key of AI Studio",
-                    next: "leave base_url away for AI Studio's host, or set route = \"vertex\" with its credential")
-            }
-            if configuration.route == .native, url.hasSuffix("/v1") {
-                return step(
-                    .configuration, .warning, found,
-                    "version v1 has been seen to refuse what images need (Unknown name \"responseModalities\")",
-                    next: "let base_url end in /v1beta")
-            }
-        case .vertex:
-            if host == BaseURL.google.host {
-                return step(
-                    .configuration, .fault, found, "this is AI Studio's host, which serves no Vertex paths",
-                    next: "leave base_url away, or set route = \"native\" with a key of AI Studio")
-            }
+        if let fault = configuration.addressFault {
+            return step(.configuration, .fault, found, fault.found, next: fault.remedy)
+        }
+        if configuration.route == .native, url.hasSuffix("/v1") {
+            return step(
+                .configuration, .warning, found,
+                "version v1 has been seen to refuse what images need (Unknown name \"responseModalities\")",
+                next: "let base_url end in /v1beta")
         }
         guard let model = catalogue.resolve(defaultModel), !model.isServed(by: configuration.route.kind) else {
             return step(.configuration, .ok, found)
@@ -204,6 +194,12 @@ struct Diagnosis: Sendable {
         guard model.isServed(by: route) else {
             return step(.model, .skipped, "\(model.id) is not for this route")
         }
+        if let location = configuration.vertex?.location, !model.isHad(in: location) {
+            let places = (model.locations ?? []).joined(separator: ", ")
+            return step(
+                .model, .fault, "\(model.id) is not in the location \(location)",
+                "Vertex AI has it in \(places) only", next: "set location = \"\(model.locations?.first ?? "global")\"")
+        }
         switch project.models.state(of: model.id) {
         case .listed: return step(.model, .ok, "\(model.id) is listed")
         case .unknown: return step(.model, .ok, "\(model.id) is in the catalogue; this route lists no models")
@@ -223,25 +219,54 @@ struct Diagnosis: Sendable {
     // MARK: 6. Quota and billing
 
     private func quota() -> Step {
-        guard let (model, error) = project.quota.current.first else {
-            return step(.quota, .ok, "no refusal is known")
+        let name = configuration.name
+        guard !standing.isPaused else {
+            return step(
+                .quota, .fault, "project \(name) is paused", "an admin has paused it: its jobs wait",
+                next: "darkroom admin resume \(name)")
         }
-        let found = "the last answer for \(model) was: \(error.message)"
+        let own = catalogue.resolve(defaultModel)?.id
+        // What keeps the default model back, and of that what stays longest; else what keeps another one back.
+        let ranked = standing.obstacles.map {
+            ($0, ($0.model == nil || $0.model == own ? 10 : 0) + Self.weight($0.error))
+        }
+        guard let worst = ranked.max(by: { ($0.1, $1.0.model ?? "") < ($1.1, $0.0.model ?? "") })?.0 else {
+            return step(.quota, .ok, "no refusal is in force")
+        }
+        let error = worst.error
+        let isOwn = worst.model == nil || worst.model == own
+        let verdict: Diagnose.Verdict = isOwn && Self.weight(error) > 0 ? .fault : .warning
+        let found = "\(worst.model ?? "every model"): \(error.message)"
         switch error.kind {
         case .noQuota:
             return step(
-                .quota, .fault, found,
+                .quota, verdict, found,
                 "the address and the key are right, but this project's tier has no images by API; what AI Studio's web "
-                    + "pages make does not count as such", next: "enable billing for the key's project")
+                    + "pages make does not count as such",
+                next: "enable billing for the key's project, then: darkroom admin resume \(name)")
         case .spendCap:
             return step(
-                .quota, .fault, found, "billing has stopped it", next: error.hint ?? "see the project's billing")
+                .quota, verdict, found, "billing has stopped it", next: error.hint ?? "see the project's billing")
         case .quotaDay:
+            let opening = error.resetsAt.map { "it opens again at \($0)" } ?? "it opens again at midnight in California"
+            return step(.quota, verdict, found, "the day's quota is used up", next: "\(opening); or use another model")
+        case .overBudget:
             return step(
-                .quota, .fault, found, "the day's quota is used up",
-                next: "it opens again at midnight in California; or use another model")
+                .quota, verdict, found, "the configuration allows no more", next: error.hint ?? "raise [project.spend]")
         default:
-            return step(.quota, .warning, found, "the minute's quota was used up", next: "the daemon waits for it")
+            return step(
+                .quota, verdict, found, "it was refused a moment ago", next: error.hint ?? "the daemon waits for it")
+        }
+    }
+
+    /// How long such an obstacle stays, the longest first; 0 for what opens within minutes.
+    private static func weight(_ error: WireError) -> Int {
+        switch error.kind {
+        case .noQuota: 4
+        case .spendCap: 3
+        case .overBudget: 2
+        case .quotaDay: 1
+        default: 0
         }
     }
 }

@@ -26,7 +26,6 @@ struct Methods: Sendable {
         /// See `ProjectAccess`.
         let keyDigest: (@Sendable (_ salt: [UInt8]) -> [UInt8])?
         let models: ModelWatch
-        let quota: QuotaWatch
     }
 
     var policy: Policy { live.policy }
@@ -85,9 +84,9 @@ struct Methods: Sendable {
 
     func status() async throws -> GetStatus.Result {
         let engine = try await engine.status()
-        // Somebody could draw: its key is not known to be bad, and nobody has paused it.
+        // Somebody could draw: its key is not known to be bad, its address is one, and nobody has paused it.
         let isServing = projects.contains { project in
-            [.ok, .unread].contains(project.key.current)
+            [.ok, .unread].contains(project.key.current) && project.configuration.addressFault == nil
                 && engine.projects[project.configuration.name]?.isPaused != true
         }
         return GetStatus.Result(

@@ -18,7 +18,8 @@ extension Methods {
             return ListModels.Model(
                 id: model.id, aliases: model.aliases, state: .current, successor: nil, available: reason == nil,
                 reason: reason, routes: model.routes.filter(routes.contains), aspectRatios: model.aspectRatios,
-                imageSizes: model.sizeNames, maxInputs: model.maxInputs, usdPerImage: model.usdPerImage)
+                imageSizes: model.sizeNames, maxInputs: model.maxInputs, usdPerImage: model.usdPerImage,
+                projects: offers(of: model, to: principal))
         }
         for retired in catalogue.retired {
             guard let successor = entries.first(where: { $0.id == retired.successor }) else { continue }
@@ -38,16 +39,38 @@ extension Methods {
         return ListModels.Result(models: entries)
     }
 
+    /// A model as each project has it that may be asked for it by this caller.
+    private func offers(of model: Model, to principal: Principal) -> [ListModels.Offer] {
+        projects.filter { model.isServed(by: $0.configuration.route.kind) }.compactMap { project in
+            var params = GenerateImage.Params(prompt: "-")
+            params.model = model.id
+            params.project = project.configuration.name
+            guard policy.refusal(of: params, by: principal) == nil else { return nil }
+            let types = model.outputTypes(on: project.configuration.route.kind)
+            return ListModels.Offer(
+                name: project.configuration.name, state: state(of: model, in: project),
+                outputTypes: types.isEmpty ? nil : types)
+        }
+    }
+
+    private func state(of model: Model, in project: Project) -> ListModels.Offer.State {
+        if project.configuration.addressFault != nil { return .wrongHost }
+        if let location = project.configuration.vertex?.location, !model.isHad(in: location) { return .elsewhere }
+        return ListModels.Offer.State(rawValue: project.models.state(of: model.id).rawValue)
+    }
+
     /// Why no project's upstream offers a model, as far as listings and refusals tell; nothing when one does.
     private func offerFault(_ model: Model) -> String? {
         let serving = projects.filter { model.isServed(by: $0.configuration.route.kind) }
-        let states = serving.map { ($0.configuration.name, $0.models.state(of: model.id)) }
+        let states = serving.map { ($0.configuration.name, state(of: model, in: $0)) }
         guard states.allSatisfy({ $0.1 != .listed && $0.1 != .unknown }) else { return nil }
         return states.map { name, state in
             switch state {
             case .refused: "Google refused it to project \(name) within the last hour"
             case .listedButRefused: "Google lists it for project \(name) and refused it within the last hour"
-            case .notListed, .listed, .unknown: "Google does not list it for project \(name)"
+            case .elsewhere: "Vertex AI does not have it in the location of project \(name)"
+            case .wrongHost: "the address of project \(name) is another route's"
+            default: "Google does not list it for project \(name)"
             }
         }.joined(separator: "; ")
     }

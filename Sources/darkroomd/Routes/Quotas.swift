@@ -26,7 +26,9 @@ extension Methods {
     func pause(_ isPaused: Bool, _ params: PauseProject.Params, _ exchange: Exchange) async throws
         -> PauseProject.Result
     {
-        try await engine.setPaused(isPaused, project: params.project, by: exchange.principal)
+        let result = try await engine.setPaused(isPaused, project: params.project, by: exchange.principal)
+        if !isPaused { projects.first { $0.configuration.name == params.project }?.key.forgive() }
+        return result
     }
 
     /// The route may be all that somebody wants to say; whose key serves it is the configuration's affair.

@@ -28,8 +28,9 @@ extension GeminiGenerator {
             let expected = model.expectedMicros(
                 imageSize: params.imageSize, promptBytes: textBytes, inputImageCount: images)
         else { throw .unpriced }
+        let percent = model.percent(of: project.serviceTier)
         var price = CallPrice(
-            hold: Int64(hold), expected: Int64(expected),
+            hold: Int64(Model.part(percent, of: hold)), expected: Int64(Model.part(percent, of: expected)),
             inputTokens: Int64(model.mostInputTokens(promptBytes: textBytes, inputImageCount: images)), warnings: [])
         guard params.grounding?.isEmpty == false else { return price }
         guard let searches = model.groundingMicros(queries: Model.groundingQueryCap),

@@ -15,7 +15,6 @@ struct GeminiGenerator: ImageGenerator {
     let neighbours: [(project: String, route: RouteName)]
     /// What this project's upstream is known to offer.
     let models: ModelWatch
-    private let quota: QuotaWatch
     /// Absent as long as there is no key.
     private let route: (any Route)?
     private let key: KeyWatch
@@ -26,10 +25,9 @@ struct GeminiGenerator: ImageGenerator {
     ///   - route: The way to upstream; absent when the credential is missing.
     ///   - key: Told what upstream says of the key.
     ///   - models: Told what upstream says of models.
-    ///   - quota: Told what upstream says of quota.
     init(
         project: ProjectConfiguration, live: LiveSettings, route: (any Route)?, key: KeyWatch,
-        models: ModelWatch, quota: QuotaWatch
+        models: ModelWatch
     ) {
         self.project = project
         self.live = live
@@ -37,7 +35,6 @@ struct GeminiGenerator: ImageGenerator {
         self.route = route
         self.key = key
         self.models = models
-        self.quota = quota
     }
 
     var defaultModel: String { live.configuration.defaultModel }
@@ -61,6 +58,7 @@ struct GeminiGenerator: ImageGenerator {
         let price = try price(params, material, replay, model)
         guard let size = model.size(named: params.imageSize) else { throw .unpriced }
         guard route != nil else { throw key.missing() }
+        if let refusal = key.refusal() { throw WireError(unsent: refusal, project: project) }
         let pixels = model.expectedPixels(
             aspectRatio: params.aspectRatio ?? replay.ratio(material.inputs, of: model), imageSize: params.imageSize)
         return CallPlan(
@@ -69,7 +67,8 @@ struct GeminiGenerator: ImageGenerator {
             holdMicros: price.hold, expectedMicros: price.expected,
             warnings: choice.warnings + replay.warnings(model: choice.sent) + price.warnings,
             usuallySeconds: size.usuallySeconds.map(Double.init),
-            upstreamTimeout: UpstreamTimeout.of(model: model, size: size, inputCount: material.inputs.count),
+            upstreamTimeout: UpstreamTimeout.of(
+                model: model, size: size, inputCount: material.inputs.count, tier: project.serviceTier),
             requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
             expectedPixels: pixels.map { (width: $0.width, height: $0.height) }, freshStart: replay.isFreshStart,
             inputTokens: price.inputTokens)
@@ -80,6 +79,9 @@ struct GeminiGenerator: ImageGenerator {
         progress: @escaping @Sendable (CallProgress) -> Void
     ) async -> CallOutcome {
         guard let route else { return .failed(key.missing()) }
+        if let refusal = key.refusalOrProbe() {
+            return .refused(WireError(unsent: refusal, project: project), retryAfter: nil, scope: .call)
+        }
         let sent = order.plan.model.sent
         guard let model = catalogue.resolve(sent) else {
             return .failed(
@@ -103,13 +105,11 @@ struct GeminiGenerator: ImageGenerator {
                 })
             key.accepted()
             models.answered(sent)
-            quota.answered(sent)
             return .answered(callAnswer(answer, model, order))
         } catch {
             key.heard(error)
-            quota.heard(error, of: sent)
             if error.kind == .modelUnavailable { models.refused(sent) }
-            return outcome(of: error)
+            return outcome(of: error, model, order)
         }
     }
 
@@ -127,9 +127,10 @@ struct GeminiGenerator: ImageGenerator {
                 mimeType: mimeType, width: pixels?.width ?? 0, height: pixels?.height ?? 0)
         }
         let cost = answer.usage.map { usage in
-            let tokens = model.costMicros(usage, imageSize: order.params.imageSize, imageCount: answer.images.count)
+            let tokens = model.costMicros(
+                usage, imageSize: order.params.imageSize, imageCount: answer.images.count, tier: project.serviceTier)
             let searches = answer.findings.flatMap { model.groundingMicros(queries: $0.queries.count) } ?? 0
-            return Int64(tokens + searches)
+            return Int64(tokens) + Int64(searches)
         }
         return CallAnswer(
             images: images, text: answer.text.isEmpty ? nil : answer.text, finishReason: answer.finishReason,
@@ -138,7 +139,7 @@ struct GeminiGenerator: ImageGenerator {
             remarks: answer.remarks.map { Warning(Warning.Code(rawValue: $0.code), $0.message) })
     }
 
-    private func outcome(of error: GeminiError) -> CallOutcome {
+    private func outcome(of error: GeminiError, _ model: Model, _ order: CallOrder) -> CallOutcome {
         var wire = WireError(error, project: project)
         if error.kind == .outcomeUnknown { return .outcomeUnknown(wire) }
         if error.kind == .cancelled {
@@ -152,16 +153,38 @@ struct GeminiGenerator: ImageGenerator {
         }
         let scope: RefusalScope
         switch error.kind {
-        case .quotaMinute, .quotaDay, .noQuota: scope = .model
-        case .spendCap: scope = error.endsWithMonth ? .projectThisMonth : .project
+        case .quotaMinute, .quotaDay, .noQuota, .spendCap: scope = error.scope
         default:
-            guard error.isSafeToResend else { return .failed(wire) }
-            scope = [429, 503].contains(error.upstream?.httpStatus) ? .model : .call
+            guard error.isSafeToResend else {
+                let counted = error.usage.map { usage in
+                    let cost = model.costMicros(
+                        usage, imageSize: order.params.imageSize, imageCount: error.imageCount,
+                        tier: project.serviceTier)
+                    return Counted(usage: Wire.Usage(usage), costMicros: Int64(cost))
+                }
+                return .failed(wire, counted)
+            }
+            scope = error.scope
         }
         let limit = error.quota.flatMap { quota in
             quota.id.map { NamedLimit(id: $0, value: quota.limit.map(Int64.init)) }
         }
         return .refused(wire, retryAfter: error.retryAfter, scope: scope, limit: limit)
+    }
+}
+
+extension GeminiError {
+    /// Whom a refusal concerns.
+    fileprivate var scope: RefusalScope {
+        // What the Files API refuses says nothing of the model.
+        guard reach != .notSent else { return .call }
+        return switch kind {
+        case .quotaMinute, .quotaDay, .noQuota: .model
+        case .spendCap: endsWithMonth ? .projectThisMonth : .project
+        // That one picture took too long is nothing that the next one has to wait for.
+        case .upstreamTimeout: .call
+        default: [429, 503].contains(upstream?.httpStatus) ? .model : .call
+        }
     }
 }
 
@@ -174,14 +197,17 @@ final class GeminiSink: ImageSink {
     func write(_ bytes: UnsafeRawBufferPointer) throws { unsafe try target.write(bytes) }
 }
 
-/// How long one exchange may take (`upstream.md` section 9): a silent minute or two is normal.
+/// How long one exchange may take: a silent minute or two is normal.
 enum UpstreamTimeout {
-    static func of(model: Model, size: Model.ImageSize, inputCount: Int) -> Duration {
+    static func of(model: Model, size: Model.ImageSize, inputCount: Int, tier: ServiceTier?) -> Duration {
         switch size.name {
+        // Google takes its time, and asks for ten minutes at least.
+        case _ where tier == .flex: .seconds(600)
         case "4K": .seconds(600)
         case _ where inputCount > 3: .seconds(600)
         case "2K": .seconds(300)
-        default: model.id.contains("-pro-") ? .seconds(300) : .seconds(180)
+        // Half a minute as a rule is several at times.
+        default: (size.usuallySeconds.last ?? 0) > 30 ? .seconds(300) : .seconds(180)
         }
     }
 }

@@ -6,7 +6,19 @@ import Wire
 
 /// The state of one project's key.
 final class KeyWatch: Sendable {
-    private let state: Mutex<GetStatus.KeyState>
+    private struct State {
+        var known: GetStatus.KeyState
+        /// What upstream said against the key, until it says something for it.
+        var refusal: GeminiError?
+        /// When it said so, or was asked again last.
+        var askedAt = ContinuousClock.now
+    }
+
+    /// How long nothing is sent with a key that was refused; then one request asks again, for a key that has been
+    /// mended at Google heals by itself.
+    private static let patience = Duration.seconds(60)
+
+    private let state: Mutex<State>
     private let credential: String
     /// Why there is no key, if there is none.
     let fault: Fault?
@@ -37,12 +49,37 @@ final class KeyWatch: Sendable {
             case .missing, .unusable: .missing
             case .wrongKind: .wrongKind
             }
-        state = Mutex(known)
+        state = Mutex(State(known: known))
     }
 
-    var current: GetStatus.KeyState { state.withLock { $0 } }
+    var current: GetStatus.KeyState { state.withLock { $0.known } }
 
-    func accepted() { state.withLock { $0 = .ok } }
+    func accepted() {
+        state.withLock { state in
+            state.known = .ok
+            state.refusal = nil
+        }
+    }
+
+    /// Lets everything through again, since an admin has acted.
+    func forgive() { state.withLock { $0.refusal = nil } }
+
+    /// What upstream said of the key a moment ago, which it would say again; nil when it may be asked.
+    func refusal() -> GeminiError? { state.withLock { Self.standing($0) } }
+
+    /// As `refusal()`; whoever gets nil of a key that was refused is the one who asks.
+    func refusalOrProbe() -> GeminiError? {
+        state.withLock { state in
+            let standing = Self.standing(state)
+            if standing == nil, state.refusal != nil { state.askedAt = .now }
+            return standing
+        }
+    }
+
+    private static func standing(_ state: State) -> GeminiError? {
+        guard let refusal = state.refusal, ContinuousClock.now - state.askedAt < patience else { return nil }
+        return refusal
+    }
 
     /// Takes what an error says of the key; most errors say nothing.
     func heard(_ error: GeminiError) {
@@ -52,7 +89,8 @@ final class KeyWatch: Sendable {
             case .keyLeaked: GetStatus.KeyState(rawValue: "leaked")
             case .keyRestricted: GetStatus.KeyState(rawValue: "restricted")
             case .region, .serviceDisabled, .wrongHost: GetStatus.KeyState(rawValue: error.kind.rawValue)
-            // Whoever judges a request or a quota has accepted the key before.
+            // Whoever judges a request or a quota has accepted the key before; what was refused on this side says nothing.
+            case _ where error.upstream == nil: nil
             case .quotaMinute, .quotaDay, .noQuota, .spendCap, .modelUnavailable, .upstreamRejected, .badInput,
                 .blocked,
                 .noImage:
@@ -61,7 +99,16 @@ final class KeyWatch: Sendable {
                 .sinkFailed:
                 nil
             }
-        if let heard { state.withLock { $0 = heard } }
+        guard let heard else { return }
+        state.withLock { state in
+            state.known = heard
+            if error.isOfCredential {
+                state.refusal = error
+                state.askedAt = .now
+            } else if heard == .ok {
+                state.refusal = nil
+            }
+        }
     }
 
     /// Takes what an error of a models listing says of the key.
@@ -82,6 +129,23 @@ final class KeyWatch: Sendable {
             hint:
                 "an admin puts it into /etc/credstore/\(credential).plain (mode 0600), or into the --credentials directory as \(credential), and restarts the daemon"
         )
+    }
+}
+
+extension GeminiError {
+    /// That every request with the same credential comes to the same: it has to be replaced, or its project mended.
+    fileprivate var isOfCredential: Bool {
+        switch kind {
+        case .keyRejected, .keyLeaked, .serviceDisabled: true
+        case .wrongHost: [401, 403].contains(upstream?.httpStatus)
+        // Of the restrictions those of the key itself; what an account may not do can be one model.
+        case .keyRestricted:
+            finishReason == "PUP_LIMITED_DISABLED" || upstream?.reason?.hasPrefix("API_KEY_") == true
+        case .quotaMinute, .quotaDay, .noQuota, .spendCap, .region, .modelUnavailable, .upstreamRejected, .badInput,
+            .tooLarge, .blocked, .noImage, .upstreamUnavailable, .upstreamTimeout, .upstreamInvalid, .outcomeUnknown,
+            .cancelled, .sinkFailed:
+            false
+        }
     }
 }
 

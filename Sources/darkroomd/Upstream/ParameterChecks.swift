@@ -19,6 +19,7 @@ extension GeminiGenerator {
 
     /// The model of a request, and the warning when a retired name was mapped.
     func choose(_ params: GenerateImage.Params) throws(WireError) -> Choice {
+        try checkAddress()
         try checkRoute(params)
         let asked = params.model ?? defaultModel
         let isExact = params.exact == true && params.model != nil
@@ -57,6 +58,13 @@ extension GeminiGenerator {
                 .unsupportedParameter, "\(choice.model.id) cannot be had on the route \(project.route.rawValue)",
                 hint: "it can on \(places { choice.model.isServed(by: $0) })", path: "model")
         }
+        if let location = project.vertex?.location, !choice.model.isHad(in: location) {
+            let places = (choice.model.locations ?? []).joined(separator: ", ")
+            throw WireError(
+                .modelUnavailable,
+                "\(choice.model.id) is not in the location \(location) of Vertex AI, only in \(places)",
+                hint: "an admin has to give project \(project.name) another location", path: "model")
+        }
         guard models.refusedFor(choice.sent) == nil else {
             throw WireError(
                 .modelUnavailable,
@@ -64,6 +72,13 @@ extension GeminiGenerator {
                 hint: "darkroom models lists what there is; the daemon asks Google again after that hour",
                 path: "model")
         }
+    }
+
+    /// Refuses everything for a project whose address leads elsewhere: nothing that went there could succeed.
+    private func checkAddress() throws(WireError) {
+        guard let fault = project.addressFault else { return }
+        throw WireError(
+            .wrongHost, "project \(project.name) cannot be asked: \(fault.found)", hint: "an admin: \(fault.remedy)")
     }
 
     /// Refuses a route that this project does not serve; before the model, which might be served there.
@@ -127,11 +142,36 @@ extension GeminiGenerator {
     func checkMaterial(_ material: Material, _ replay: Replay, _ model: Model) throws(WireError) {
         let count = replay.inputCount(material.inputs)
         guard count <= model.maxInputs else { throw tooManyInputs(count, model) }
-        guard project.route == .vertex, let limit = InlineLimits.vertex.inputBytes else { return }
-        for (index, input) in material.inputs.enumerated() where input.bytes > limit {
+        try checkBytes(material, replay)
+    }
+
+    /// Refuses what cannot be sent: where there is no Files API all of it, else what goes back as it came.
+    private func checkBytes(_ material: Material, _ replay: Replay) throws(WireError) {
+        let route = project.route.rawValue
+        let limits = project.route == .vertex ? InlineLimits.vertex : .native
+        if let limit = limits.inputBytes {
+            for (index, input) in material.inputs.enumerated() where input.bytes > limit {
+                throw WireError(
+                    .tooLarge, "inputs.\(index) has \(input.bytes) bytes; \(limit) are allowed on the route \(route)",
+                    hint: "a smaller or stronger compressed image will do", path: "inputs.\(index)")
+            }
+            guard replay.lead?.entry.bytes ?? 0 <= limit else {
+                throw WireError(
+                    .tooLarge,
+                    "the conversation's last image is more than the \(limit) bytes that the route \(route) takes",
+                    hint: "go on from a smaller copy of it, as an input", path: "continues")
+            }
+        }
+        let inputs = replay.turns.flatMap(\.inputs) + material.inputs
+        let ahead = project.route == .vertex ? inputs.reduce(0) { $0 + InlineLimits.base64Bytes($1.bytes) } : 0
+        let bytes = ahead + replay.verbatimBytes
+        guard bytes <= limits.requestBytes else {
             throw WireError(
-                .tooLarge, "inputs.\(index) has \(input.bytes) bytes; \(limit) are allowed on the route vertex",
-                hint: "a smaller or stronger compressed image will do", path: "inputs.\(index)")
+                .tooLarge, "the request would have \(bytes) bytes; the route \(route) takes \(limits.requestBytes)",
+                hint: replay.turns.isEmpty
+                    ? "fewer or smaller input images will do"
+                    : "start afresh from the conversation's last image as an input",
+                path: replay.turns.isEmpty ? "inputs" : "continues")
         }
     }
 

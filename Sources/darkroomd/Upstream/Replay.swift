@@ -37,8 +37,33 @@ struct Replay: Sendable {
         inputs.count + (lead == nil ? 0 : 1) + turns.reduce(0) { $0 + $1.inputs.count + $1.images.count }
     }
 
-    /// Bytes of text that are sent again.
-    var textBytes: Int { turns.reduce(0) { $0 + $1.prompt.utf8.count + $1.content.count } }
+    /// Bytes of text that are sent again; signatures are no text.
+    var textBytes: Int { turns.reduce(0) { $0 + $1.prompt.utf8.count + Self.textBytes(of: $1.content) } }
+
+    /// Bytes that go back as they came, whatever they are: the model's turns with their images.
+    var verbatimBytes: Int {
+        turns.reduce(0) { sum, turn in
+            sum + turn.content.count
+                + turn.images.reduce(0) { $0 + InlineLimits.base64Bytes($1.entry.bytes) }
+        }
+    }
+
+    private static func textBytes(of content: [UInt8]) -> Int {
+        guard let tree = try? WireJSON.decode(JSONValue.self, from: content) else { return content.count }
+        return textBytes(of: tree)
+    }
+
+    private static func textBytes(of value: JSONValue) -> Int {
+        switch value {
+        case .string(let text): text.utf8.count
+        case .array(let values): values.reduce(0) { $0 + textBytes(of: $1) }
+        case .object(let members):
+            members.reduce(0) { sum, member in
+                ["thoughtSignature", "thought_signature"].contains(member.key) ? sum : sum + textBytes(of: member.value)
+            }
+        default: 0
+        }
+    }
 
     /// Input images of the newest turn.
     func inputCount(_ inputs: [KeptInput]) -> Int { inputs.count + (isFreshStart && lead != nil ? 1 : 0) }

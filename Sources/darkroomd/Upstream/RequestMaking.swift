@@ -20,6 +20,7 @@ extension GeminiGenerator {
         request.systemInstruction = params.systemInstruction
         request.personGeneration = params.personGeneration?.rawValue
         request.outputType = params.outputType?.rawValue
+        request.serviceTier = project.serviceTier
         request.native = params.native.map { WireJSON.encode(JSONValue.object($0)) }
         return request
     }

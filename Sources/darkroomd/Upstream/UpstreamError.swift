@@ -31,6 +31,13 @@ extension WireError {
         text = error.text
     }
 
+    /// What a peer is told of a request that is not sent, since another with the same key was answered so.
+    init(unsent error: GeminiError, project: ProjectConfiguration) {
+        self.init(error, project: project)
+        charged = .no
+        isRetryable = false
+    }
+
     /// What an admin types when the credential is at fault.
     private static func adminHint(_ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
         switch kind {
