@@ -210,9 +210,6 @@ extension Engine {
         }
     }
 
-        }
-    }
-
     private func conclude(
         _ id: CallID, _ order: CallOrder, _ outcome: CallOutcome?, _ sinks: Sinks, _ postponement: Postponement?,
         upstream: Duration
