@@ -140,7 +140,7 @@ import Wire
         error.upstream = .init(httpStatus: 429, status: "RESOURCE_EXHAUSTED", message: "a/b")
         #expect(
             String(decoding: Answer.failure(.string("x"), error), as: UTF8.self)
-                == #"{"error":{"code":-32000,"data":{"charged":"no","hint":"use --model lite","job":"j","kind":"quota_day","resetsAt":"2026-11-23T08:00:00Z","retryable":true,"upstream":{"httpStatus":429,"message":"a/b","status":"RESOURCE_EXHAUSTED"}},"message":"the daily quota is used up"},"id":"x","jsonrpc":"2.0"}"#
+                == #"{"error":{"code":-32000,"data":{"charged":"no","hint":"use --model lite","job":"j","kind":"quota_day","resetsAt":"2026-11-23T08:00:00Z","retryable":true,"upstream":{"httpStatus":429,"message":"a/b","reason":null,"status":"RESOURCE_EXHAUSTED"}},"message":"the daily quota is used up"},"id":"x","jsonrpc":"2.0"}"#
         )
         #expect(
             String(decoding: Answer.failure(nil, WireError(.parseError, "no")), as: UTF8.self)
