@@ -17,16 +17,28 @@ extension Engine {
     ///   - inputs: The input images, copied before this returns.
     ///   - principal: Who asks; policy has let it pass.
     ///   - terms: What the policy's deciding rule adds.
+    ///   - due: By when whoever asks is answered, which is a new job's deadline; as `deadline(of:)` says when absent.
     /// - Returns: The new job, or the one that has the same idempotency key.
     /// - Throws: Before anything is spent; `charged` is absent, since no job exists.
     package func generate(
-        _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
+        _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms(),
+        due: Timestamp? = nil
     ) async throws(WireError) -> JobID {
-        let arrived = clock.elapsed()
-        let params = homed(params, terms)
+        let arrival = arrival(params, due)
+        let params = ruled(params, terms)
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
-        return try await admit(params, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, taken, from: principal, terms, arrival)
+    }
+
+    /// By when whoever asks for this now is to be answered.
+    package func deadline(of params: GenerateImage.Params) -> Timestamp {
+        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
+        return Timestamp(milliseconds: clock.now().milliseconds + wanted)
+    }
+
+    private func arrival(_ params: GenerateImage.Params, _ due: Timestamp? = nil) -> Arrival {
+        Arrival(elapsed: clock.elapsed(), due: due ?? deadline(of: params))
     }
 
     /// Copies the inputs of a request.
@@ -47,13 +59,13 @@ extension Engine {
     package func price(
         _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
     ) async throws(WireError) -> PriceImage.Result {
-        let arrived = clock.elapsed()
-        let params = homed(params, terms)
+        let arrival = arrival(params)
+        let params = ruled(params, terms)
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
         let asked: Result<Request, WireError>
         do throws(WireError) {
-            asked = .success(try await request(params, taken, from: principal, terms, arrived: arrived))
+            asked = .success(try await request(params, taken, from: principal, terms, arrival))
         } catch {
             asked = .failure(error)
         }
@@ -71,13 +83,13 @@ extension Engine {
             route: plan.route, project: plan.project, startsInSeconds: seconds)
     }
 
-    /// The request with the project that the policy says, where the caller names none.
-    private func homed(_ params: GenerateImage.Params, _ terms: Terms) -> GenerateImage.Params {
-        guard params.project == nil, let home = terms.projects.first(where: { generators[$0] != nil }) else {
-            return params
-        }
+    /// The request with the project and the class that the policy says, where the caller names none.
+    ///
+    /// A rule's bulk stands whatever the caller says.
+    private func ruled(_ params: GenerateImage.Params, _ terms: Terms) -> GenerateImage.Params {
         var params = params
-        params.project = home
+        if params.project == nil { params.project = terms.projects.first { generators[$0] != nil } }
+        if params.priority == nil || terms.priority == .bulk { params.priority = terms.priority ?? params.priority }
         return params
     }
 
@@ -86,14 +98,13 @@ extension Engine {
     /// - Parameters:
     ///   - id: The job; one that goes on is `conflict`.
     ///   - principal: Who asks, and whose the new job is.
-    ///   - wait: Whether the caller waits for the end.
     ///   - terms: What the policy's deciding rule adds.
+    ///   - due: As of `generate`.
     /// - Returns: The new job.
     /// - Throws: What `generate` throws, and `not_found` for somebody else's.
     package func retry(
-        _ id: JobID, from principal: Principal, wait: Bool, terms: Terms = Terms()
+        _ id: JobID, from principal: Principal, terms: Terms = Terms(), due: Timestamp? = nil
     ) async throws(WireError) -> JobID {
-        let arrived = clock.elapsed()
         let ended = try await result(of: id, for: principal)
         guard ended.state.isEnded else {
             throw WireError(
@@ -102,10 +113,10 @@ extension Engine {
         }
         var params = try await request(of: id, for: principal)
         params.project = terms.projects.isEmpty || terms.projects.contains(ended.project) ? ended.project : nil
-        params = homed(params, terms)
+        params = ruled(params, terms)
         params.label = ended.label
         params.reuse = nil
-        params.wait = wait
+        let arrival = arrival(params, due)
         try generator(of: params).check(params)
         let taken: TakenInputs
         do {
@@ -113,7 +124,7 @@ extension Engine {
         } catch {
             throw WireError(error)
         }
-        return try await admit(params, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, taken, from: principal, terms, arrival)
     }
 
     private func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
@@ -129,10 +140,10 @@ extension Engine {
     /// Admits a job whose inputs are files; those that it does not take are given back.
     private func admit(
         _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, _ terms: Terms,
-        arrived: Duration
+        _ arrival: Arrival
     ) async throws(WireError) -> JobID {
         do throws(WireError) {
-            let request = try await request(params, taken, from: principal, terms, arrived: arrived)
+            let request = try await request(params, taken, from: principal, terms, arrival)
             let (id, isNew) = try await admit(request)
             if !isNew { await store.discard(taken) }
             return id
@@ -145,7 +156,7 @@ extension Engine {
     /// The request with its plan.
     private func request(
         _ params: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal, _ terms: Terms,
-        arrived: Duration
+        _ arrival: Arrival
     ) async throws(WireError) -> Request {
         var params = params
         params.inputs = taken.inputs.isEmpty ? nil : taken.inputs.map { .artifact($0.sha256) }
@@ -154,14 +165,14 @@ extension Engine {
         // Another project serves it only as the same: the same model, and all that was asked for.
         let others = terms.projects.contains(plan.project) ? terms.projects.filter { $0 != plan.project } : []
         let overflow = others.filter { other in
-            guard let generator = generators[other] else { return false }
+            guard let generator = generators[other], (try? generator.checkKey()) != nil else { return false }
             var params = params
             params.project = other
             return (try? generator.plan(params, material))?.model.sent == plan.model.sent
         }
         return Request(
             params: params, material: material, plan: plan, principal: principal, terms: terms, overflow: overflow,
-            arrived: arrived, now: clock.now())
+            arrival: arrival, now: clock.now())
     }
 
     private func admit(_ request: Request) async throws(WireError) -> (JobID, isNew: Bool) {
@@ -179,11 +190,12 @@ extension Engine {
         let live = liveJob(row, request)
         let started: Int
         do throws(WireError) {
+            try generators[request.plan.project]?.checkKey()
             started = try seat(live, request)
         } catch {
-            // Whoever asks again for what is there already needs neither money nor a seat.
+            // Whoever asks again for what is there already needs neither a key nor money nor a seat.
             guard case .existing(let existing, let isSame)? = try? await store.known(row) else { throw error }
-            return (try found(existing, isSame: isSame, request), false)
+            return (try found(existing, isSame: isSame), false)
         }
         let admitted: Admitted
         do {
@@ -195,7 +207,7 @@ extension Engine {
         }
         if case .existing(let existing, let isSame) = admitted {
             giveBack(live, started: started)
-            return (try found(existing, isSame: isSame, request), false)
+            return (try found(existing, isSame: isSame), false)
         }
         for call in enter(row.id, started: started) {
             // Stopped between the slot and here: it was not sent, so its row says so again.
@@ -220,7 +232,7 @@ extension Engine {
         }
         switch admitted {
         case .new: return (row.id, true)
-        case .existing(let existing, let isSame): return (try found(existing, isSame: isSame, request), false)
+        case .existing(let existing, let isSame): return (try found(existing, isSame: isSame), false)
         case nil:
             guard request.params.reuse == .only else { return nil }
             throw WireError(
@@ -229,27 +241,25 @@ extension Engine {
         }
     }
 
-    /// The job under an idempotency key, for a caller who may wait for it.
-    private func found(_ existing: JobID, isSame: Bool, _ request: Request) throws(WireError) -> JobID {
+    /// The job under an idempotency key.
+    private func found(_ existing: JobID, isSame: Bool) throws(WireError) -> JobID {
         guard isSame else {
             throw WireError(
                 .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
                 charged: .no, path: "idempotencyKey", job: existing)
         }
-        if request.params.wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
         return existing
     }
 
     private func newJob(_ request: Request) -> NewJob {
         let params = request.params
         let plan = request.plan
-        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
         var row = NewJob(
             id: JobID.make(at: request.now), origin: request.principal.origin,
             priority: params.priority ?? .interactive, label: params.label, project: plan.project, route: plan.route,
             model: plan.model, request: Self.canonical(params), idempotencyKey: params.idempotencyKey,
             requested: plan.requested, warnings: plan.warnings, created: request.now,
-            deadline: Timestamp(milliseconds: request.now.milliseconds + wanted), callCount: request.count,
+            deadline: request.arrival.due, callCount: request.count,
             holdMicros: plan.holdMicros, inputTokens: plan.inputTokens,
             budgets: request.terms.budgets.map(\.account), inputs: request.material.inputs, continues: params.continues,
             reuseKey: Self.reuseKey(params, plan))
@@ -263,13 +273,11 @@ extension Engine {
         let calls = (0..<request.count).map { number in
             LiveCall(
                 ticket: ticket(of: CallID(job: row.id, call: number), request), state: .queued, attempt: 0,
-                isHandedOver: true, queued: request.arrived)
+                isHandedOver: true, queued: request.arrival.elapsed)
         }
-        var live = LiveJob(
+        return LiveJob(
             id: row.id, owner: request.principal.uid, deadline: row.deadline.milliseconds, params: request.params,
-            material: request.material, plan: request.plan, calls: calls, arrived: request.arrived)
-        live.callersDue = request.params.wait ?? true ? 1 : 0
-        return live
+            material: request.material, plan: request.plan, calls: calls, arrived: request.arrival.elapsed)
     }
 
     private func ticket(of call: CallID, _ request: Request) -> Ticket<CallID> {

@@ -194,7 +194,9 @@ package final class Engine: Sendable {
         let (wasRunning, holders) = state.withLock { state in
             if state.phase != .stopped { state.phase = .stopping }
             state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
-            for (id, job) in state.jobs where job.hasIdleCall { interrupt(id, Self.stoppingError(id), &state) }
+            for (id, job) in state.jobs where job.hasIdleCall {
+                interrupt(id, Self.stoppingError(id, mayHaveCost: job.mayHaveCost), &state)
+            }
             return (state.isRunning, state.takeHolders())
         }
         for holder in holders { holder.resume() }
@@ -203,10 +205,10 @@ package final class Engine: Sendable {
         if wasRunning { await ended.wait() }
     }
 
-    static func stoppingError(_ id: JobID) -> WireError {
+    static func stoppingError(_ id: JobID, mayHaveCost: Bool = false) -> WireError {
         WireError(
             .stopping, "the daemon is stopping; the job goes on when it is back", hint: "darkroom wait \(id)",
-            charged: .no, job: id)
+            charged: mayHaveCost ? .unknown : .no, job: id)
     }
 
     private func drain() async {

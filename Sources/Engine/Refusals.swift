@@ -166,7 +166,7 @@ extension Engine {
             setAlarm(of: id.job, &state)
             pump(&state)
             if state.phase == .stopping || state.phase == .stopped {
-                interrupt(id.job, Self.stoppingError(id.job), &state)
+                interrupt(id.job, Self.stoppingError(id.job, mayHaveCost: state.mayHaveCost(id.job)), &state)
             }
             return nil
         }
@@ -178,7 +178,7 @@ extension Engine {
     /// Takes an unsent call out of the queue to end it.
     func handOver(_ id: CallID, _ error: WireError, _ state: inout State) {
         guard submit(.refuse(id, error), &state) else {
-            return interrupt(id.job, Self.stoppingError(id.job), &state)
+            return interrupt(id.job, Self.stoppingError(id.job, mayHaveCost: state.mayHaveCost(id.job)), &state)
         }
         state[id]?.isHandedOver = true
         state.scheduler.withdraw(id)
