@@ -18,15 +18,16 @@ extension Engine {
     ///   - inputs: The input images, copied before this returns.
     ///   - principal: Who asks; policy has let it pass.
     ///   - terms: What the policy's deciding rule adds.
+    ///   - due: By when whoever asks is answered, which is a new job's deadline; as `deadline(of:)` says when absent.
     /// - Returns: The new job, or the one that has the same idempotency key.
     /// - Throws: Before anything is spent; `charged` is absent, since no job exists.
     package func generate(
         _ params: GenerateImage.Params, asked: GenerateImage.Params? = nil, inputs: [InputSource] = [],
-        from principal: Principal, terms: Terms = Terms()
+        from principal: Principal, terms: Terms = Terms(), due: Timestamp? = nil
     ) async throws(WireError) -> JobID {
-        let arrived = clock.elapsed()
+        let arrival = arrival(params, due)
         let asked = asked ?? params
-        let (params, terms) = homed(params, terms)
+        let (params, terms) = ruled(params, terms)
         let key = params.idempotencyKey.map { OwnedKey(uid: principal.uid, key: $0) }
         if let key { try await take(key) }
         defer { if let key { giveBack(key) } }
@@ -34,7 +35,17 @@ extension Engine {
         if let key, let job = try await job(under: key, params, asked, inputs) { return job }
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
-        return try await admit(params, asked: asked, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, asked: asked, taken, from: principal, terms, arrival)
+    }
+
+    /// By when whoever asks for this now is to be answered.
+    package func deadline(of params: GenerateImage.Params) -> Timestamp {
+        let wanted = params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
+        return Timestamp(milliseconds: clock.now().milliseconds + wanted)
+    }
+
+    func arrival(_ params: GenerateImage.Params, _ due: Timestamp? = nil) -> Arrival {
+        Arrival(elapsed: clock.elapsed(), due: due ?? deadline(of: params))
     }
 
     /// Copies the inputs of a request.
@@ -49,15 +60,18 @@ extension Engine {
         }
     }
 
-    /// The request with the project that the policy says, where the caller names none; no other than the one that the
-    /// caller names serves it.
-    func homed(_ params: GenerateImage.Params, _ terms: Terms) -> (GenerateImage.Params, Terms) {
+    /// The request with the project and the class that the policy says, where the caller names none; no other project
+    /// than the one that the caller names serves it.
+    ///
+    /// A rule's bulk stands whatever the caller says.
+    func ruled(_ params: GenerateImage.Params, _ terms: Terms) -> (GenerateImage.Params, Terms) {
         var (params, terms) = (params, terms)
         if params.project == nil {
             params.project = terms.projects.first { generators[$0] != nil }
         } else {
             terms.projects = []
         }
+        if params.priority == nil || terms.priority == .bulk { params.priority = terms.priority ?? params.priority }
         return (params, terms)
     }
 
@@ -66,14 +80,13 @@ extension Engine {
     /// - Parameters:
     ///   - id: The job; one that goes on is `conflict`.
     ///   - principal: Who asks, and whose the new job is.
-    ///   - wait: Whether the caller waits for the end.
     ///   - terms: What the policy's deciding rule adds.
+    ///   - due: As of `generate`.
     /// - Returns: The new job.
     /// - Throws: What `generate` throws, and `not_found` for somebody else's.
     package func retry(
-        _ id: JobID, from principal: Principal, wait: Bool, terms: Terms = Terms()
+        _ id: JobID, from principal: Principal, terms: Terms = Terms(), due: Timestamp? = nil
     ) async throws(WireError) -> JobID {
-        let arrived = clock.elapsed()
         let ended = try await result(of: id, for: principal)
         guard ended.state.isEnded else {
             throw WireError(
@@ -84,10 +97,12 @@ extension Engine {
         // Who named no project then does not now: the job's own is the one that served it in the end.
         let mayOverflow = terms.projects.contains(ended.project)
         params.project = terms.projects.isEmpty || mayOverflow ? ended.project : nil
-        if !mayOverflow { params = homed(params, terms).0 }
+        let (ruled, narrowed) = ruled(params, terms)
+        params = ruled
+        let terms = mayOverflow ? terms : narrowed
         params.label = ended.label
         params.reuse = nil
-        params.wait = wait
+        let arrival = arrival(params, due)
         try generator(of: params).check(params)
         let taken: TakenInputs
         do {
@@ -95,7 +110,7 @@ extension Engine {
         } catch {
             throw WireError(error)
         }
-        return try await admit(params, asked: params, taken, from: principal, terms, arrived: arrived)
+        return try await admit(params, asked: params, taken, from: principal, terms, arrival)
     }
 
     func generator(of params: GenerateImage.Params) throws(WireError) -> any ImageGenerator {
@@ -111,11 +126,10 @@ extension Engine {
     /// Admits a job whose inputs are files; those that it does not take are given back.
     private func admit(
         _ params: GenerateImage.Params, asked: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal,
-        _ terms: Terms, arrived: Duration
+        _ terms: Terms, _ arrival: Arrival
     ) async throws(WireError) -> JobID {
         do throws(WireError) {
-            let request = try await request(
-                params, asked: asked, taken, from: principal, terms, arrived: arrived)
+            let request = try await request(params, asked: asked, taken, from: principal, terms, arrival)
             let (id, isNew) = try await admit(request)
             if !isNew { await store.discard(taken) }
             return id
@@ -128,7 +142,7 @@ extension Engine {
     /// The request with its plan.
     func request(
         _ params: GenerateImage.Params, asked: GenerateImage.Params, _ taken: TakenInputs, from principal: Principal,
-        _ terms: Terms, arrived: Duration
+        _ terms: Terms, _ arrival: Arrival
     ) async throws(WireError) -> Request {
         var params = params
         params.inputs = taken.inputs.isEmpty ? nil : taken.inputs.map { .artifact($0.sha256) }
@@ -137,14 +151,14 @@ extension Engine {
         // Another project serves it only as the same: the same model, and all that was asked for.
         let others = terms.projects.contains(plan.project) ? terms.projects.filter { $0 != plan.project } : []
         let overflow = others.filter { other in
-            guard let generator = generators[other] else { return false }
+            guard let generator = generators[other], (try? generator.checkKey()) != nil else { return false }
             var params = params
             params.project = other
             return (try? generator.plan(params, material))?.model.sent == plan.model.sent
         }
         return Request(
             params: params, asked: asked, material: material, plan: plan, principal: principal, terms: terms,
-            overflow: overflow, arrived: arrived, now: clock.now())
+            overflow: overflow, arrival: arrival, now: clock.now())
     }
 
     private func admit(_ request: Request) async throws(WireError) -> (JobID, isNew: Bool) {
@@ -160,6 +174,7 @@ extension Engine {
             throw WireError(error)
         }
         let live = liveJob(row, request)
+        try generators[request.plan.project]?.checkKey()
         let started = try seat(live, request)
         let admitted: Admitted
         do {
@@ -173,7 +188,7 @@ extension Engine {
         case .new: break
         case .existing(let existing, let isSame):
             giveBack(live, started: started)
-            return (try found(existing, isSame: isSame, wait: request.params.wait), false)
+            return (try found(existing, isSame: isSame), false)
         case .broken(let missing):
             giveBack(live, started: started)
             throw .brokenConversation(missing)
@@ -201,8 +216,7 @@ extension Engine {
         }
         switch admitted {
         case .new: return (row.id, true)
-        case .existing(let existing, let isSame):
-            return (try found(existing, isSame: isSame, wait: request.params.wait), false)
+        case .existing(let existing, let isSame): return (try found(existing, isSame: isSame), false)
         case .broken(let missing): throw .brokenConversation(missing)
         case nil:
             guard request.params.reuse == .only else { return nil }
@@ -212,9 +226,6 @@ extension Engine {
         }
     }
 
-    func deadline(of request: Request) -> Timestamp {
-        let wanted = request.params.deadlineSeconds.map { Int64($0 * 1000) } ?? settings.defaultDeadline.milliseconds
-        return Timestamp(milliseconds: request.now.milliseconds + wanted)
     }
 
     private func newJob(_ request: Request) -> NewJob {
@@ -225,7 +236,7 @@ extension Engine {
             priority: params.priority ?? .interactive, label: params.label, project: plan.project, route: plan.route,
             model: plan.model, request: Self.canonical(params), idempotencyKey: params.idempotencyKey,
             requested: plan.requested, warnings: plan.warnings, created: request.now,
-            deadline: deadline(of: request), callCount: request.count,
+            deadline: request.arrival.due, callCount: request.count,
             holdMicros: plan.holdMicros, inputTokens: plan.inputTokens,
             budgets: request.terms.budgets.map(\.account), inputs: request.material.inputs, continues: params.continues,
             reuseKey: Self.reuseKey(params, plan))
@@ -241,14 +252,12 @@ extension Engine {
         let calls = (0..<request.count).map { number in
             LiveCall(
                 ticket: ticket(of: CallID(job: row.id, call: number), request), state: .queued, attempt: 0,
-                isHandedOver: true, queued: request.arrived)
+                isHandedOver: true, queued: request.arrival.elapsed)
         }
-        var live = LiveJob(
+        return LiveJob(
             id: row.id, owner: request.principal.uid, label: row.label, deadline: row.deadline.milliseconds,
             params: request.params, material: request.material, plan: request.plan, calls: calls,
-            arrived: request.arrived)
-        live.callersDue = request.params.wait ?? true ? 1 : 0
-        return live
+            arrived: request.arrival.elapsed)
     }
 
     func ticket(of call: CallID, _ request: Request) -> Ticket<CallID> {

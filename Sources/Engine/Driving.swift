@@ -191,6 +191,7 @@ extension Engine {
         }
         var params = params
         params.project = project
+        try generator.checkKey()
         return try generator.plan(params, material)
     }
 

@@ -10,8 +10,11 @@ package protocol ImageGenerator: Sendable {
     /// Called before inputs are copied.
     func check(_ params: GenerateImage.Params) throws(WireError)
 
+    /// Refuses what would have to be sent as long as there is no key to send it with.
+    func checkKey() throws(WireError)
+
     /// Says what a request comes to, or refuses it before it costs anything: all that `check` refuses, what its inputs
-    /// and its conversation add, price.
+    /// and its conversation add, price; no key is needed to know that.
     func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan
 
     /// Makes one exchange with upstream, for one image; never a second.

@@ -69,17 +69,16 @@ extension Engine {
         var homed = params
         homed.inputs = digests.isEmpty ? nil : digests.map { .artifact($0) }
         let isSame = known.wasAsked([Self.sameness(asked, inputs: digests), Self.canonical(homed)])
-        return try found(known.id, isSame: isSame, wait: params.wait)
+        return try found(known.id, isSame: isSame)
     }
 
-    /// The job under an idempotency key, for a caller who may wait for it.
-    func found(_ existing: JobID, isSame: Bool, wait: Bool?) throws(WireError) -> JobID {
+    /// The job under an idempotency key.
+    func found(_ existing: JobID, isSame: Bool) throws(WireError) -> JobID {
         guard isSame else {
             throw WireError(
                 .conflict, "another request has this idempotency key", hint: "darkroom show \(existing)",
                 charged: .no, path: "idempotencyKey", job: existing)
         }
-        if wait ?? true { state.withLock { $0.jobs[existing]?.callersDue += 1 } }
         return existing
     }
 }

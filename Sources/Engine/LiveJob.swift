@@ -16,8 +16,10 @@ enum Wakeup: Sendable {
 }
 
 struct LiveJob: Sendable {
-    /// At most four events a second.
-    static let eventSpacing: Int64 = 250
+    /// At most four events in any second.
+    ///
+    /// Three of this rhythm, with room for a late wake-up, and the one that a watcher is told first.
+    static let eventSpacing: Int64 = 350
     /// An event at the latest after this time: a second less than the protocol's ten, for the way to the client.
     static let eventSilence: Int64 = 9_000
     /// A request larger than this is read again from the store when its turn comes, so that a long queue stays small.
@@ -26,6 +28,7 @@ struct LiveJob: Sendable {
     let id: JobID
     let owner: UInt32
     var label: String?
+    /// Whoever asked first is answered by then; unsent, it ends.
     private(set) var deadline: Int64
     /// Absent when they are read again as a call's turn comes.
     var params: GenerateImage.Params?
@@ -44,9 +47,8 @@ struct LiveJob: Sendable {
     let arrived: Duration
 
     var waiters: [Int: CheckedContinuation<Wakeup, Never>] = [:]
-    /// Callers of `image.generate` who have yet to wait, and the waiters that are such callers: the deadline is theirs.
-    var callersDue = 0
-    var callers: Set<Int> = []
+    /// By when a waiter is answered, whatever the job does; who set no deadline is not here.
+    var dues: [Int: Int64] = [:]
     var watchers: [Int: AsyncStream<JobEvent>.Continuation] = [:]
     var lastEvent: Int64 = .min
     var hasNews = false
@@ -65,6 +67,7 @@ struct LiveJob: Sendable {
     var nextAlarm: Int64? {
         var times: [Int64] = []
         if !hasMissedDeadline { times.append(deadline) }
+        times += dues.values
         for call in calls where call.isIdle { if let pause = call.pause { times.append(pause.until) } }
         if !watchers.isEmpty { times.append(lastEvent + (hasNews ? Self.eventSpacing : Self.eventSilence)) }
         return times.min()
@@ -73,6 +76,7 @@ struct LiveJob: Sendable {
     /// Moves what it remembers by elapsed time: the clock was set.
     mutating func shift(by step: Int64) {
         deadline += step
+        dues = dues.mapValues { $0 + step }
         if lastEvent > .min { lastEvent += step }
         for call in calls.indices { calls[call].pause?.until += step }
         alarm = nil

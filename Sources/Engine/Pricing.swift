@@ -13,13 +13,13 @@ extension Engine {
     package func price(
         _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
     ) async throws(WireError) -> PriceImage.Result {
-        let arrived = clock.elapsed()
-        let (params, terms) = homed(params, terms)
+        let arrival = arrival(params)
+        let (params, terms) = ruled(params, terms)
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
         let asked: Result<Request, WireError>
         do throws(WireError) {
-            asked = .success(try await request(params, asked: params, taken, from: principal, terms, arrived: arrived))
+            asked = .success(try await request(params, asked: params, taken, from: principal, terms, arrival))
         } catch {
             asked = .failure(error)
         }
@@ -43,7 +43,7 @@ extension Engine {
             let now = moment(&state)
             if case .gate? = state.scheduler.standstill(of: ticket, now: now),
                 let error = Self.obstacleError(
-                    ticket, deadline: deadline(of: request).milliseconds, now: now, in: &state)
+                    ticket, deadline: request.arrival.due.milliseconds, now: now, in: &state)
             {
                 return .failure(error)
             }

@@ -51,23 +51,25 @@ extension Engine {
     ///
     /// - Throws: `not_found`, also for somebody else's.
     package func request(of id: JobID, for principal: Principal) async throws(WireError) -> GenerateImage.Params {
-        _ = try await result(of: id, for: principal)
+        let job = try await result(of: id, for: principal)
         do {
             return try await reread(id)
         } catch {
             logger.error("a request could not be read back", metadata: ["job": "\(id)", "error": "\(error)"])
-            throw WireError(error, job: id)
+            throw WireError(error, charged: job.charged, job: id)
         }
     }
 
     /// What a job was asked for, read back from its row.
     func reread(_ id: JobID) async throws(StoreError) -> GenerateImage.Params {
-        guard let bytes = try await store.request(of: id),
-            let members = try? JSONDecoder().decode([String: JSONValue].self, from: Data(bytes))
+        guard let (json, priority) = try await store.request(of: id),
+            let members = try? JSONDecoder().decode([String: JSONValue].self, from: Data(json))
         else { throw .corrupt("a request") }
         var reader = ParamReader(members)
         do {
-            return try GenerateImage.Params(from: &reader)
+            var params = try GenerateImage.Params(from: &reader)
+            params.priority = priority
+            return params
         } catch {
             throw .corrupt("a request")
         }

@@ -2,6 +2,13 @@
 
 import Wire
 
+/// When a request came, and by when whoever asks is to be answered.
+struct Arrival {
+    /// Of `EngineClock.elapsed`.
+    let elapsed: Duration
+    let due: Timestamp
+}
+
 /// A request on its way to being a job.
 struct Request {
     /// With the inputs as they are kept.
@@ -14,7 +21,7 @@ struct Request {
     let terms: Terms
     /// Projects beside the plan's that may serve it.
     let overflow: [String]
-    let arrived: Duration
+    let arrival: Arrival
     let now: Timestamp
 
     var count: Int { params.count ?? 1 }

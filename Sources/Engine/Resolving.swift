@@ -25,7 +25,7 @@ extension Engine {
             resolved = try await store.resolve(id, charged: charged, at: clock.now(), by: principal.origin)
         } catch {
             logger.error("a hold could not be settled", metadata: ["job": "\(id)", "error": "\(error)"])
-            throw WireError(error, job: id)
+            throw WireError(error, charged: .unknown, job: id)
         }
         switch resolved {
         case .settled(let result, let calls):
@@ -35,7 +35,7 @@ extension Engine {
         case .nothingOpen:
             throw WireError(
                 .conflict, "nothing of this job is held with its outcome unknown", hint: "darkroom show \(id)",
-                job: id)
+                charged: try await result(of: id, for: principal).charged, job: id)
         }
     }
 

@@ -1,6 +1,7 @@
 // What bounds a project and what the policy's deciding rule adds to a request, as the engine enforces them.
 
 package import Quota
+package import Wire
 
 /// The limits of one project.
 package struct ProjectLimits: Sendable, Equatable {
@@ -45,6 +46,8 @@ package struct Terms: Sendable, Equatable {
     /// The projects that may serve it, the first as long as it has room; empty: the one that is asked for or the
     /// default.
     package var projects: [String]
+    /// The class of its jobs where the caller says none; bulk stands whatever the caller says.
+    package var priority: Priority?
     /// Most calls of this user that are under way at once, and that wait.
     package var concurrency: Int?
     package var queue: Int?
@@ -54,10 +57,12 @@ package struct Terms: Sendable, Equatable {
     package var abortsOnCancel = false
 
     package init(
-        budgets: [RuleBudget] = [], projects: [String] = [], concurrency: Int? = nil, queue: Int? = nil
+        budgets: [RuleBudget] = [], projects: [String] = [], priority: Priority? = nil, concurrency: Int? = nil,
+        queue: Int? = nil
     ) {
         self.budgets = budgets
         self.projects = projects
+        self.priority = priority
         self.concurrency = concurrency
         self.queue = queue
     }

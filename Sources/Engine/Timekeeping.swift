@@ -44,9 +44,8 @@ extension Engine {
                 handOver(
                     call.id, isPaused ? .paused(call.ticket.home) : Self.deadlineError(charged: .no), &state)
             }
-            guard job.hasBusyCall else { return }
-            interruptCallers(job, &state)
         }
+        answerLate(job, now: now, &state)
         for call in job.calls {
             guard let pause = call.pause, pause.until <= now, state[call.id]?.isIdle == true else { continue }
             state[call.id]?.pause = nil
@@ -56,17 +55,20 @@ extension Engine {
         if !job.watchers.isEmpty, job.lastEvent + spacing <= now { tell(job.id, now: now, &state) }
     }
 
-    /// Answers those whose deadline it is, and lets others who wait for the job go on.
-    private func interruptCallers(_ job: LiveJob, _ state: inout State) {
+    /// Answers those whose own deadline it is, and lets others who wait for the job go on.
+    private func answerLate(_ job: LiveJob, now: Int64, _ state: inout State) {
         let error = Self.lateError(of: job)
-        for token in job.callers {
+        // At its own deadline a job ends of which nothing is under way upstream, and its end is the answer.
+        let endsByItself = job.deadline <= now && (!job.hasBusyCall || !job.mayHaveCost)
+        for (token, due) in job.dues where due <= now {
+            state.jobs[job.id]?.dues[token] = nil
+            guard !endsByItself else { continue }
             state.jobs[job.id]?.waiters.removeValue(forKey: token)?.resume(returning: .interrupted(error))
         }
-        state.jobs[job.id]?.callers = []
     }
 
-    /// What the caller of a job is told at the deadline while a task works on it.
-    static func lateError(of job: LiveJob) -> WireError {
+    /// What a caller is told at its deadline while the job goes on.
+    private static func lateError(of job: LiveJob) -> WireError {
         var error = deadlineError(charged: job.mayHaveCost ? .unknown : .no)
         error.job = job.id
         return error
@@ -76,7 +78,7 @@ extension Engine {
     func interrupt(_ id: JobID, _ error: WireError, _ state: inout State) {
         for waiter in state.jobs[id]?.waiters.values ?? [:].values { waiter.resume(returning: .interrupted(error)) }
         state.jobs[id]?.waiters = [:]
-        state.jobs[id]?.callers = []
+        state.jobs[id]?.dues = [:]
     }
 
     /// Notes where a call stands now, and tells its job's watchers at once or when enough time has gone by.

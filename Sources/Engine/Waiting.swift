@@ -62,23 +62,25 @@ extension Engine {
     /// - Parameters:
     ///   - id: The job.
     ///   - principal: Who waits; somebody else's job is `not_found`.
+    ///   - due: By when whoever waits is answered; nil for one who set no deadline.
     /// - Returns: The job. When `error` is set, that is the answer: also for a job that goes on (`state` not ended)
-    ///   when its deadline came (which is answered to the callers of `generate` alone), it was cancelled after it was
-    ///   sent, its end cannot be written, or the daemon stops.
+    ///   when it is due, it was cancelled after it was sent, its end cannot be written, or the daemon stops.
     /// - Throws: `not_found`; `cancelled` when the calling task was.
-    package func wait(for id: JobID, from principal: Principal) async throws(WireError) -> JobResult {
+    package func wait(
+        for id: JobID, from principal: Principal, until due: Timestamp? = nil
+    ) async throws(WireError) -> JobResult {
         if state.withLock({ $0.jobs[id] == nil }) { await takenUp() }
         let token = makeToken()
         let wakeup: Wakeup = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let immediate = state.withLock { state in
-                    Task.isCancelled ? .abandoned : register(continuation, token, id, principal, &state)
+                    Task.isCancelled ? .abandoned : register(continuation, token, id, principal, due, &state)
                 }
                 if let immediate { continuation.resume(returning: immediate) }
             }
         } onCancel: {
             let waiter = state.withLock { state in
-                state.jobs[id]?.callers.remove(token)
+                state.jobs[id]?.dues[token] = nil
                 return state.jobs[id]?.waiters.removeValue(forKey: token)
             }
             waiter?.resume(returning: .abandoned)
@@ -86,7 +88,7 @@ extension Engine {
         switch wakeup {
         case .ended(let result): return result
         case .abandoned:
-            throw WireError(.cancelled, "nobody waits any more", job: id)
+            throw WireError(.cancelled, "nobody waits any more", charged: .unknown, job: id)
         case .absent:
             var result = try await result(of: id, for: principal)
             if !result.state.isEnded { result.error = absenceError(of: result) }
@@ -102,7 +104,7 @@ extension Engine {
     /// Lets a waiter wait, or says what it is to be woken with at once.
     private func register(
         _ waiter: CheckedContinuation<Wakeup, Never>, _ token: Int, _ id: JobID, _ principal: Principal,
-        _ state: inout State
+        _ due: Timestamp?, _ state: inout State
     ) -> Wakeup? {
         guard let job = state.jobs[id], principal.owns(job.owner) else { return .absent }
         if let trouble = job.trouble { return .interrupted(trouble) }
@@ -111,24 +113,19 @@ extension Engine {
         case .stopping where job.hasIdleCall: return .interrupted(Self.stoppingError(job))
         case .new, .running, .stopping: break
         }
-        if job.callersDue > 0 {
-            state.jobs[id]?.callersDue -= 1
-            // An unsent job that no task works on ends at its deadline by itself.
-            if job.hasBusyCall, job.deadline <= clock.now().milliseconds {
-                return .interrupted(Self.lateError(of: job))
-            }
-            state.jobs[id]?.callers.insert(token)
-        }
         state.jobs[id]?.waiters[token] = waiter
+        if let due {
+            state.jobs[id]?.dues[token] = due.milliseconds
+            setAlarm(of: id, &state)
+        }
         return nil
     }
 
     /// What is told of an open job that is not in memory.
     private func absenceError(of job: JobResult) -> WireError {
-        let charged: Charged = job.state == .sent || job.state == .receiving ? .unknown : .no
         switch state.withLock({ $0.phase }) {
-        case .new, .running: return Self.ownerlessError(job.job, charged: charged)
-        case .stopping, .stopped: return Self.stoppingError(job.job, charged: charged)
+        case .new, .running: return Self.ownerlessError(job.job, charged: job.charged)
+        case .stopping, .stopped: return Self.stoppingError(job.job, charged: job.charged)
         }
     }
 
@@ -155,7 +152,7 @@ extension Engine {
                 id, error: .jobCancelled(id), at: clock.now(), by: principal.origin)
         } catch {
             state.withLock { $0.jobs[id]?.cancelAsked = nil }
-            throw WireError(error, job: id)
+            throw WireError(error, charged: standing.charged, job: id)
         }
         guard let cancelled else { throw .jobNotFound }
         state.withLock { state in
@@ -182,13 +179,6 @@ extension Engine {
     }
 
     private static func cancelled(_ job: JobResult) -> CancelJob.Result {
-        let charged: Charged =
-            switch job.state {
-            case .queued, .waiting, .cancelled: .no
-            case .sent, .receiving, .unknown: .unknown
-            case .done: .yes
-            case .failed: job.error?.charged ?? .unknown
-            }
-        return CancelJob.Result(job: job.job, state: job.state, charged: charged)
+        CancelJob.Result(job: job.job, state: job.state, charged: job.charged)
     }
 }

@@ -64,13 +64,14 @@ extension Store {
         }
     }
 
-    /// What a job was asked for: the JSON of `NewJob.request`.
-    package func request(of id: JobID) async throws(StoreError) -> [UInt8]? {
-        let text = try await read { database in
-            try String.fetchOne(
-                try database.cachedStatement(sql: "SELECT request FROM job WHERE id = ?"), arguments: [id.rawValue])
+    /// What a job was asked for: the JSON of `NewJob.request`, and the class that it has.
+    package func request(of id: JobID) async throws(StoreError) -> (json: [UInt8], priority: Priority)? {
+        try await read { database in
+            let statement = try database.cachedStatement(sql: "SELECT request, priority FROM job WHERE id = ?")
+            return try Row.fetchOne(statement, arguments: [id.rawValue]).map { row in
+                (Array((row[0] as String).utf8), try row.token(Priority.self, 1))
+            }
         }
-        return text.map { Array($0.utf8) }
     }
 
     /// The entry of a kept image that belongs to this uid, or to anybody when nil.
@@ -142,7 +143,11 @@ extension JobRecord {
         result.startedAt = (row[20] as Int64?).map(Timestamp.init(milliseconds:))
         result.endedAt = (row[21] as Int64?).map(Timestamp.init(milliseconds:))
         if let error = try row.json(WireError.self, 22) {
-            if result.state.isEnded, result.state != .done { result.error = error }
+            if result.state.isEnded, result.state != .done {
+                result.error = error
+                let charged = result.charged
+                result.error?.charged = charged
+            }
             result.failed = try Self.errors(of: number, in: database)
         }
         result.continues = (row[23] as String?).map(JobID.init(rawValue:))

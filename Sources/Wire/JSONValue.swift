@@ -72,16 +72,18 @@ enum LineCheck {
     /// Most values in one request: no legal one has a hundred, and each costs the decoder microseconds.
     static let values = 20_000
 
-    static func isAcceptable(_ line: [UInt8]) -> Bool {
+    enum Verdict { case acceptable, tooManyValues, notJSON }
+
+    static func verdict(_ line: [UInt8]) -> Verdict {
         // A byte order mark, which RFC 8259 section 8.1 forbids to send and the decoder would skip.
-        guard line.first != 0xEF else { return false }
+        guard line.first != 0xEF else { return .notJSON }
         var depth = 0
         var values = 0
         var inString = false
         var isEscaped = false
         for byte in line {
             if byte < 0x20 {
-                guard !inString, byte == 0x09 || byte == 0x0D || byte == 0x0A else { return false }
+                guard !inString, byte == 0x09 || byte == 0x0D || byte == 0x0A else { return .notJSON }
                 continue
             }
             if inString {
@@ -98,14 +100,13 @@ enum LineCheck {
             case UInt8(ascii: "\""): inString = true
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
-                if depth > Self.depth { return false }
+                if depth > Self.depth { return .notJSON }
             case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
-            case UInt8(ascii: ","):
-                values += 1
-                if values > Self.values { return false }
+            case UInt8(ascii: ","): values += 1
             default: break
             }
         }
-        return String(validating: line, as: UTF8.self) != nil
+        guard String(validating: line, as: UTF8.self) != nil else { return .notJSON }
+        return values > Self.values ? .tooManyValues : .acceptable
     }
 }

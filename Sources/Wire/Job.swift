@@ -105,7 +105,7 @@ public struct Warning: Sendable, Hashable, Codable {
 public struct JobModel: Sendable, Hashable, Codable {
     public var asked: String
     public var sent: String
-    /// What upstream said it was; absent until it answered.
+    /// What upstream said it was; null until it answered.
     public var answered: String?
 
     public init(asked: String, sent: String, answered: String? = nil) {
@@ -113,9 +113,18 @@ public struct JobModel: Sendable, Hashable, Codable {
         self.sent = sent
         self.answered = answered
     }
+
+    private enum CodingKeys: String, CodingKey { case asked, sent, answered }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(asked, forKey: .asked)
+        try container.encode(sent, forKey: .sent)
+        try container.encode(answered, forKey: .answered)
+    }
 }
 
-/// What was asked of the picture; absent is the model's default.
+/// What was asked of the picture; null is the model's default.
 public struct Requested: Sendable, Hashable, Codable {
     public var aspectRatio: String?
     public var imageSize: String?
@@ -123,6 +132,14 @@ public struct Requested: Sendable, Hashable, Codable {
     public init(aspectRatio: String? = nil, imageSize: String? = nil) {
         self.aspectRatio = aspectRatio
         self.imageSize = imageSize
+    }
+
+    private enum CodingKeys: String, CodingKey { case aspectRatio, imageSize }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(aspectRatio, forKey: .aspectRatio)
+        try container.encode(imageSize, forKey: .imageSize)
     }
 }
 

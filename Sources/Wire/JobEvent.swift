@@ -41,6 +41,31 @@ public struct JobEvent: Sendable, Hashable, Codable {
         self.until = until
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case job, request, state, position, startsInSeconds, attempt, usuallySeconds, bytes, reason, until
+    }
+
+    // Written out: what goes with a state is there as null when it is not known.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(job, forKey: .job)
+        try container.encodeIfPresent(request, forKey: .request)
+        try container.encode(state, forKey: .state)
+        switch state {
+        case .queued:
+            try container.encode(position, forKey: .position)
+            try container.encode(startsInSeconds, forKey: .startsInSeconds)
+        case .waiting:
+            try container.encode(reason, forKey: .reason)
+            try container.encode(until, forKey: .until)
+        case .sent:
+            try container.encode(attempt, forKey: .attempt)
+            try container.encode(usuallySeconds, forKey: .usuallySeconds)
+        case .receiving: try container.encode(bytes, forKey: .bytes)
+        case .done, .failed, .cancelled, .unknown: break
+        }
+    }
+
     private struct Notification: Encodable {
         let jsonrpc = "2.0"
         let method = JobEvent.method

@@ -68,13 +68,23 @@ public struct JobResult: Sendable, Hashable, Codable {
         self.until = until
     }
 
+    /// Whether it can have cost money, as far as its state, its error and its cost tell.
+    public var charged: Charged {
+        if let charged = error?.charged, charged != .no { return charged }
+        if state == .sent || state == .receiving { return .unknown }
+        // Of several calls the job's error is that of one, and the cost is that of all.
+        guard let cost, cost.usd > 0 else { return .no }
+        return cost.basis == .hold && state != .done ? .unknown : .yes
+    }
+
     private enum CodingKeys: String, CodingKey {
         case job, state, route, project, label, model, images, extraImages, failed, text, grounding
         case continues, warnings, requested, usage, cost
         case reused, attempts, timing, createdAt, startedAt, endedAt, error, reason, until
     }
 
-    // Written out for one field: the contract shows `"label":null`, which a synthesised encoder would leave out.
+    // Written out: what the contract shows of a result is there as null when there is none, since clients index it; a
+    // synthesised encoder would leave it out. What it does not show is there only when there is something to say.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(job, forKey: .job)
@@ -86,19 +96,19 @@ public struct JobResult: Sendable, Hashable, Codable {
         try container.encode(images, forKey: .images)
         try container.encode(extraImages, forKey: .extraImages)
         try container.encode(failed, forKey: .failed)
-        try container.encodeIfPresent(text, forKey: .text)
+        try container.encode(text, forKey: .text)
         try container.encodeIfPresent(grounding, forKey: .grounding)
         try container.encodeIfPresent(continues, forKey: .continues)
         try container.encode(warnings, forKey: .warnings)
         try container.encode(requested, forKey: .requested)
-        try container.encodeIfPresent(usage, forKey: .usage)
-        try container.encodeIfPresent(cost, forKey: .cost)
+        try container.encode(usage, forKey: .usage)
+        try container.encode(cost, forKey: .cost)
         try container.encode(reused, forKey: .reused)
         try container.encode(attempts, forKey: .attempts)
-        try container.encodeIfPresent(timing, forKey: .timing)
-        try container.encodeIfPresent(createdAt, forKey: .createdAt)
-        try container.encodeIfPresent(startedAt, forKey: .startedAt)
-        try container.encodeIfPresent(endedAt, forKey: .endedAt)
+        try container.encode(timing, forKey: .timing)
+        try container.encode(createdAt, forKey: .createdAt)
+        try container.encode(startedAt, forKey: .startedAt)
+        try container.encode(endedAt, forKey: .endedAt)
         try container.encodeIfPresent(error, forKey: .error)
         try container.encodeIfPresent(reason, forKey: .reason)
         try container.encodeIfPresent(until, forKey: .until)

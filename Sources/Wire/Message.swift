@@ -19,7 +19,21 @@ public struct Request: Sendable, Hashable {
     ///
     /// - Throws: `parse_error` for what is not JSON in UTF-8 or too deep, `invalid_request` for what is no request.
     public init(line: [UInt8]) throws(Refusal) {
-        guard LineCheck.isAcceptable(line) else { throw Self.parseError }
+        switch LineCheck.verdict(line) {
+        case .acceptable: break
+        case .notJSON: throw Self.parseError
+        case .tooManyValues:
+            guard let envelope = try? JSONDecoder().decode(Envelope.self, from: Data(line)) else {
+                throw Self.parseError
+            }
+            guard envelope.hasID else {
+                (self.id, self.method, self.params) = Self.notification
+                return
+            }
+            throw Refusal(
+                id: envelope.id,
+                error: WireError(.tooLarge, "the request has more than \(LineCheck.values) values"))
+        }
         guard let value = try? JSONDecoder().decode(JSONValue.self, from: Data(line)) else { throw Self.parseError }
         guard case .object(let message) = value else {
             throw Refusal(
@@ -28,10 +42,15 @@ public struct Request: Sendable, Hashable {
                     .invalidRequest, "a request is a JSON object, not \(value.kindName)",
                     hint: "send one request per line; batches are not supported"))
         }
+        // A notification is never answered, whatever it holds.
+        guard message["id"] != nil else {
+            (self.id, self.method, self.params) = Self.notification
+            return
+        }
         let id = message["id"].flatMap(RequestID.init)
         func refuse(_ what: String) -> Refusal { Refusal(id: id, error: WireError(.invalidRequest, what)) }
         if let given = message["id"], id == nil {
-            throw refuse("the id of a request is a string or an integer, not \(given.kindName)")
+            throw refuse("the id of a request is a string or an integer of 64 bits, not \(given.kindName)")
         }
         guard message["jsonrpc"] == .string("2.0") else { throw refuse("the member jsonrpc has to be \"2.0\"") }
         guard case .string(let method)? = message["method"] else {
@@ -40,20 +59,34 @@ public struct Request: Sendable, Hashable {
         switch message["params"] {
         case nil: params = [:]
         case .object(let members)?: params = members
-        // A notification is never answered, whatever it holds.
-        case .some(let other):
-            guard id == nil else { throw refuse("params is an object or absent, not \(other.kindName)") }
-            params = [:]
+        case .some(let other): throw refuse("params is an object or absent, not \(other.kindName)")
         }
         self.id = id
         self.method = method
+    }
+
+    /// The members of a notification, of which nothing is read.
+    private static let notification: (RequestID?, String, [String: JSONValue]) = (nil, "", [:])
+
+    /// A request of which only the id is read, so that its values cost nothing.
+    private struct Envelope: Decodable {
+        let hasID: Bool
+        let id: RequestID?
+
+        private enum CodingKeys: String, CodingKey { case id }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            hasID = container.contains(.id)
+            id = try? container.decode(RequestID.self, forKey: .id)
+        }
     }
 
     private static let parseError = Refusal(
         id: nil,
         error: WireError(
             .parseError,
-            "the line is not JSON in UTF-8 with at most \(LineCheck.depth) levels and \(LineCheck.values) values"))
+            "the line is not JSON in UTF-8 with at most \(LineCheck.depth) levels"))
 }
 
 /// Writes the lines that the daemon sends; each is without the LF that ends it.

@@ -23,9 +23,10 @@ public struct WireError: Error, Sendable, Hashable {
     public var finishReason: String?
     /// The text that came instead of an image.
     public var text: String?
-    /// The configuration file and line at fault.
+    /// The configuration file and line at fault, and what is wrong there.
     public var file: String?
     public var line: Int?
+    public var reason: String?
 
     /// What upstream said, as it said it, after redaction of keys.
     public struct Upstream: Sendable, Hashable, Codable {
@@ -39,6 +40,17 @@ public struct WireError: Error, Sendable, Hashable {
             self.status = status
             self.reason = reason
             self.message = message
+        }
+
+        private enum CodingKeys: String, CodingKey { case httpStatus, status, reason, message }
+
+        // Written out: the contract shows all of them, so what upstream did not say is null.
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(httpStatus, forKey: .httpStatus)
+            try container.encode(status, forKey: .status)
+            try container.encode(reason, forKey: .reason)
+            try container.encode(message, forKey: .message)
         }
     }
 
@@ -61,6 +73,7 @@ extension WireError: Codable {
 
     private enum DataKeys: String, CodingKey {
         case kind, hint, retryable, charged, path, job, resetsAt, upstream, fields, finishReason, text, file, line
+        case reason
     }
 
     public init(from decoder: any Decoder) throws {
@@ -80,6 +93,7 @@ extension WireError: Codable {
         text = try data.decodeIfPresent(String.self, forKey: .text)
         file = try data.decodeIfPresent(String.self, forKey: .file)
         line = try data.decodeIfPresent(Int.self, forKey: .line)
+        reason = try data.decodeIfPresent(String.self, forKey: .reason)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -100,5 +114,6 @@ extension WireError: Codable {
         try data.encodeIfPresent(text, forKey: .text)
         try data.encodeIfPresent(file, forKey: .file)
         try data.encodeIfPresent(line, forKey: .line)
+        try data.encodeIfPresent(reason, forKey: .reason)
     }
 }

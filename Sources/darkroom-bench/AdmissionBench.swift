@@ -66,6 +66,8 @@ enum AdmissionBench {
 private struct UnaskedGenerator: ImageGenerator {
     func check(_ params: GenerateImage.Params) {}
 
+    func checkKey() {}
+
     func plan(_ params: GenerateImage.Params, _ material: Material) -> CallPlan {
         CallPlan(
             project: "p", route: "native", model: JobModel(asked: "m", sent: "m"), holdMicros: 71_200,

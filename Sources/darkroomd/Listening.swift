@@ -39,7 +39,7 @@ struct Listening: Sendable {
         var bound = [try Self.bind(path, mode)]
         var listeners = [LineServer.Listener(descriptor: bound[0].descriptor, name: Rule.SocketName.api.rawValue)]
         if let admin = options.adminSocket {
-            let socket = try Self.bind(admin, 0o600)
+            let socket = try Self.bind(admin, mode)
             bound.append(socket)
             listeners.append(LineServer.Listener(descriptor: socket.descriptor, name: Rule.SocketName.admin.rawValue))
         }

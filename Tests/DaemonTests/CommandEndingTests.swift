@@ -37,6 +37,24 @@ import Wire
         try expectNoFile()
     }
 
+    /// What is typed counts, the nearer option first; the environment's ordinary socket is never an admin's.
+    @Test func anAdminsCommandGoesToTheSocketThatIsNamed() throws {
+        let daemon = try RunningDaemon(configuration: nil, key: nil)
+        let (ordinary, admin) = (daemon.socket, daemon.adminSocket)
+        for arguments in [
+            ["audit", "head", "--socket", admin], ["--socket", admin, "audit", "head"],
+            ["audit", "head", "--admin-socket", admin],
+            ["audit", "head", "--socket", ordinary, "--admin-socket", admin],
+            ["admin", "pause", "default", "--socket", admin],
+            ["policy", "explain", "--user", "root", "--socket", admin],
+        ] {
+            let output = try darkroom(ordinary, arguments)
+            #expect(output.status == 0 && output.standardError == "", "\(arguments): \(output)")
+        }
+        let refused = try darkroom(admin, ["audit", "head", "--socket", ordinary])
+        #expect(refused.status == 77 && refused.standardError.contains("on the admin socket"), "\(refused)")
+    }
+
     @Test func afterADaemonWasKilledItsSocketIsKnownToBeStale() throws {
         let daemon = try RunningDaemon(configuration: nil, key: nil)
         daemon.crash()

@@ -40,10 +40,13 @@ import Wire
         #expect(try socket.receiveMessage()["id"] == .integer(1))
     }
 
+    /// A line of whitespace alone is an empty one.
     @Test func pipelinedEmptyAndCRLFLinesAreTaken() throws {
         let socket = try RawSocket(daemon.socket)
         try socket.send(
-            Array("\n\r\n\(Self.hello)\r\n\n\(Self.hello.replacingOccurrences(of: ":1,", with: ":2,"))\n".utf8))
+            Array(
+                "\n\r\n  \n\t \r\n\r\r\n\(Self.hello)\r\n\n\(Self.hello.replacingOccurrences(of: ":1,", with: ":2,")) \r\n"
+                    .utf8))
         let ids = try [socket.receiveMessage()["id"], socket.receiveMessage()["id"]]
         #expect(Set(ids) == [.integer(1), .integer(2)])
     }
@@ -117,8 +120,17 @@ import Wire
         let socket = try RawSocket(daemon.socket)
         try socket.send(#"{"jsonrpc":"2.0","method":"server.hello"}"#)
         try socket.send(#"{"jsonrpc":"2.0","method":"no.such.method"}"#)
+        // Whatever else is wrong with it.
+        for line in [
+            "{}", #"{"method":"server.hello"}"#, #"{"jsonrpc":"1.0","method":"server.hello"}"#,
+            #"{"jsonrpc":"2.0","method":7}"#, #"{"jsonrpc":"2.0","method":"server.hello","params":[1]}"#,
+            #"{"jsonrpc":"2.0","method":"image.generate","params":{"prompt":"p","wait":false}}"#,
+        ] {
+            try socket.send(line)
+        }
         try socket.send(Self.hello)
         #expect(try socket.receiveMessage()["id"] == .integer(1))
+        #expect(try socket.call(2, "job.list").decode(ListJobs.Result.self).jobs == [])
         socket.finishWriting()
         #expect(try socket.receive() == nil)
     }

@@ -58,7 +58,8 @@ import Wire
         let error = try #require(try reload("default_model = \"lite\"\n[[rule]]\nuser = \"0\"\nmax_cuont = 2\n").error)
         #expect(error.kind == .invalidConfiguration)
         #expect(error.file == daemon.directory.file("darkroom.toml") && error.line == 4)
-        #expect(error.message == "there is no key rule.max_cuont; did you mean max_count?")
+        #expect(
+            error.message == "there is no key rule.max_cuont; did you mean max_count?" && error.reason == error.message)
         #expect(try client.call(1, "image.generate", #"{"prompt":"p","count":2}"#).error?.path == "count")
         #expect(
             try events() == [

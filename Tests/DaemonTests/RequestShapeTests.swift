@@ -36,13 +36,39 @@ import Wire
         #expect(try socket.receiveMessage()["result"] != nil)
     }
 
-    @Test(arguments: ["1", "-1", "0", "9223372036854775807", #""""#, #""1""#, #""\u0000\"é""#])
+    @Test(arguments: [
+        "1", "-1", "0", "9223372036854775807", "-9223372036854775808", "1.0", "1e0", #""""#, #""1""#,
+        #""\u0000\"é""#, "\"\(String(repeating: "x", count: 100_000))\"",
+    ])
     func anyStringOrIntegerIsAnIDAndComesBackAsItWas(id: String) throws {
         let socket = try RawSocket(daemon.socket)
         try socket.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"server.hello"}"#)
         let answer = try socket.receiveMessage()
         #expect(try answer["id"] == WireJSON.decode(JSONValue.self, from: Array(id.utf8)))
         #expect(answer["result"] != nil)
+    }
+
+    /// A number is what it is worth, however it is written; what no integer of 64 bits is worth is no id.
+    @Test(arguments: ["9223372036854775808", "1.5", "1e300", "0.1e0"])
+    func aNumberThatIsNoIntegerIsNoID(id: String) throws {
+        let socket = try RawSocket(daemon.socket)
+        try socket.send(#"{"jsonrpc":"2.0","id":\#(id),"method":"server.hello"}"#)
+        let answer = try socket.receiveMessage()
+        #expect(answer["id"] == .null && error(answer)?.kind == .invalidRequest, "\(answer)")
+    }
+
+    @Test func aRequestOfTooManyValuesIsAnsweredUnderItsID() throws {
+        let socket = try RawSocket(daemon.socket)
+        let values = Array(repeating: "1", count: 20_002).joined(separator: ",")
+        let rest = #""jsonrpc":"2.0","method":"server.hello","params":{"client":{"a":[\#(values)]}}"#
+        try socket.send(#"{"id":"x",\#(rest)}"#)
+        let answer = try socket.receiveMessage()
+        #expect(answer["id"] == .string("x") && error(answer)?.kind == .tooLarge, "\(answer)")
+        // Without an id it is a notification, and what is no JSON has none.
+        try socket.send("{\(rest)}")
+        try socket.send("[\(values)")
+        let second = try socket.receiveMessage()
+        #expect(second["id"] == .null && error(second)?.kind == .parseError, "\(second)")
     }
 
     @Test func theNumberOneAndTheTextOneAreTwoIDs() throws {

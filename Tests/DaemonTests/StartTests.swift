@@ -82,6 +82,23 @@ import Wire
         #expect(!FileManager.default.fileExists(atPath: directory.file("state")))
     }
 
+    @Test func itsVersionIsToldAndNothingIsStarted() throws {
+        let output = try ChildProcess.run(BuiltProduct.path(of: "darkroomd"), ["--version"])
+        #expect(output.status == 0 && output.standardOutput.contains(Release.version), "\(output)")
+    }
+
+    @Test(arguments: [0o700, 0o755])
+    func aStateDirectoryKeepsTheModeThatItsOwnerChose(mode: Int) throws {
+        let directory = try TemporaryDirectory()
+        try directory.makeDirectory("state")
+        let state = directory.file("state")
+        try FileManager.default.setAttributes([.posixPermissions: mode], ofItemAtPath: state)
+        let daemon = try RunningDaemon(configuration: nil, key: nil, directory: directory)
+        #expect(try RawSocket(daemon.socket).call(1, "server.hello").error == nil)
+        let kept = try FileManager.default.attributesOfItem(atPath: state)[.posixPermissions] as? Int
+        #expect(kept == mode)
+    }
+
     @Test func aGoodConfigurationIsToldToBeGood() throws {
         let directory = try TemporaryDirectory()
         let file = try directory.write("darkroom.toml", "default_model = \"pro\"\n", mode: 0o644)

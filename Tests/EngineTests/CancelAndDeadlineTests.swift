@@ -53,13 +53,72 @@ struct CancelAndDeadlineTests {
             let exchange = await bench.fake.next()
             await bench.clock.sleeper(until: 1_005_000)
             // It waits before this goes on: an immediate task runs until it first suspends.
-            let waiter = Task.immediate { try await bench.engine.wait(for: id, from: alice) }
+            let waiter = Task.immediate {
+                try await bench.engine.wait(for: id, from: alice, until: Timestamp(milliseconds: 1_005_000))
+            }
             bench.clock.advance(by: 5000)
             let answered = try await waiter.value
             #expect(answered.state == .sent && answered.error?.kind == .deadline)
             #expect(answered.error?.charged == .unknown && answered.error?.job == id)
             try exchange.answer()
             #expect(try await bench.engine.wait(for: id, from: alice).state == .done)
+        }
+    }
+
+    @Test func eachCallerUnderAKeyHasADeadlineOfItsOwn() async throws {
+        try await EngineFixture().run(slots: 1) { bench in
+            func ask(_ prompt: String, _ seconds: Double) async throws -> (job: JobID, due: Timestamp) {
+                let params = params(prompt) {
+                    $0.idempotencyKey = prompt
+                    $0.deadlineSeconds = seconds
+                }
+                return (try await bench.engine.generate(params, from: alice), bench.engine.deadline(of: params))
+            }
+            func wait(_ caller: (job: JobID, due: Timestamp)) -> Task<JobResult, any Error> {
+                Task.immediate { try await bench.engine.wait(for: caller.job, from: alice, until: caller.due) }
+            }
+            let first = try await ask("one", 10)
+            let exchange = await bench.fake.next()
+            let (queued, hurried) = (try await ask("two", 60), try await ask("two", 5))
+            let (one, two, second) = (wait(first), wait(queued), wait(hurried))
+            await bench.clock.sleeper(until: 1_005_000)
+            bench.clock.advance(by: 5000)
+            let answered = try await second.value
+            #expect(answered.state == .queued && answered.error?.kind == .deadline)
+            #expect(answered.error?.charged == .no && answered.error?.job == queued.job)
+            await bench.clock.sleeper(until: 1_010_000)
+            bench.clock.advance(by: 5000)
+            #expect(try await one.value.error?.charged == .unknown)
+            // The job's own deadline is past, and whoever asks now is not late.
+            let again = wait(try await ask("one", 10))
+            try exchange.answer()
+            #expect(try await again.value.state == .done)
+            try await bench.fake.next().answer()
+            #expect(try await two.value.state == .done)
+        }
+    }
+
+    @Test func atTheJobsOwnDeadlineAnUnsentOneEndsForAllWhoWait() async throws {
+        try await EngineFixture().run(slots: 1) { bench in
+            _ = try await bench.engine.generate(params("one"), from: alice)
+            _ = await bench.fake.next()
+            let asked = params("two") {
+                $0.idempotencyKey = "k"
+                $0.deadlineSeconds = 5
+            }
+            let id = try await bench.engine.generate(asked, from: alice)
+            await bench.clock.sleeper(until: 1_005_000)
+            let waiters = ([1_005_000, 1_060_000, nil] as [Int64?]).map { due in
+                Task.immediate {
+                    try await bench.engine.wait(
+                        for: id, from: alice, until: due.map { Timestamp(milliseconds: $0) })
+                }
+            }
+            bench.clock.advance(by: 5000)
+            for waiter in waiters {
+                let result = try await waiter.value
+                #expect(result.state == .failed && result.error?.kind == .deadline && result.error?.charged == .no)
+            }
         }
     }
 

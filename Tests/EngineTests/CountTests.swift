@@ -117,7 +117,9 @@ struct CountTests {
                 }, from: alice)
             let sent = await bench.fake.next()
             await bench.clock.sleeper(until: 1_005_000)
-            let waiter = Task.immediate { try await bench.engine.wait(for: id, from: alice) }
+            let waiter = Task.immediate {
+                try await bench.engine.wait(for: id, from: alice, until: Timestamp(milliseconds: 1_005_000))
+            }
             bench.clock.advance(by: 5000)
             #expect(try await waiter.value.error?.kind == .deadline)
             try sent.answer()

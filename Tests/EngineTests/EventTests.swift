@@ -1,8 +1,9 @@
 // Events: the first at once, never more than four a second, one at least in ten seconds.
 
-import Engine
 import Testing
 import Wire
+
+@testable import Engine
 
 struct EventTests {
     @Test func theFirstEventSaysWhereTheJobStands() async throws {
@@ -28,8 +29,8 @@ struct EventTests {
             bench.clock.advance(by: 9000)
             #expect(await events.next() == sent)
             for bytes in 1...100 { exchange.progress(.receiving(bytes: bytes)) }
-            await bench.clock.sleeper(until: 1_009_250)
-            bench.clock.advance(by: 250)
+            await bench.clock.sleeper(until: 1_009_350)
+            bench.clock.advance(by: 350)
             #expect(await events.next() == JobEvent(job: id, state: .receiving, bytes: 100))
             try exchange.answer()
             #expect(await events.next() == nil)
@@ -69,6 +70,32 @@ struct EventTests {
             bench.clock.advance(by: 1000)
             #expect(await events.next() == sent)
             _ = others
+        }
+    }
+
+    /// The first event of a late watcher is its own, the others are everybody's.
+    @Test func aWatcherIsToldAtMostFourTimesInAnySecondHoweverLateItCame() async throws {
+        let start: Int64 = 1_000_000
+        for late in [1, LiveJob.eventSpacing / 2, LiveJob.eventSpacing - 1] {
+            let fixture = EngineFixture()
+            try await fixture.run { bench in
+                let id = try await bench.engine.generate(params(), from: alice)
+                let exchange = await bench.fake.next()
+                let early = await bench.engine.events(of: id, for: alice)
+                bench.clock.advance(by: late)
+                var events = await bench.engine.events(of: id, for: alice).makeAsyncIterator()
+                #expect(await events.next()?.state == .sent)
+                var told = [late]
+                for number in 1...8 as ClosedRange<Int64> {
+                    exchange.progress(.receiving(bytes: Int(number)))
+                    await bench.clock.sleeper(until: start + number * LiveJob.eventSpacing)
+                    bench.clock.advance(by: number * LiveJob.eventSpacing - (told.last ?? 0))
+                    #expect(await events.next() == JobEvent(job: id, state: .receiving, bytes: Int(number)))
+                    told.append(number * LiveJob.eventSpacing)
+                }
+                for first in told { #expect(told.count { (first...first + 1000).contains($0) } <= 4, "\(told)") }
+                _ = early
+            }
         }
     }
 

@@ -61,8 +61,11 @@ final class FakeGenerator: ImageGenerator {
         if params.model == "none" { throw WireError(.unknownModel, "there is no model none", path: "model") }
     }
 
-    func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
+    func checkKey() throws(WireError) {
         if state.withLock({ $0.isKeyMissing }) { throw WireError(.keyMissing, "there is no key") }
+    }
+
+    func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
         try check(params)
         return CallPlan(
             project: project, route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),

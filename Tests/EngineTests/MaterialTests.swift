@@ -26,7 +26,7 @@ struct MaterialTests {
         // The first run left it sent; a retry brings the same inputs again.
         try await fixture.run { bench in
             #expect(try await bench.engine.result(of: id, for: alice).state == .unknown)
-            let again = try await bench.engine.retry(id, from: alice, wait: true)
+            let again = try await bench.engine.retry(id, from: alice)
             let exchange = await bench.fake.next()
             #expect(exchange.order.job == again && exchange.order.params.prompt == "edit")
             let inputs = exchange.order.material.inputs

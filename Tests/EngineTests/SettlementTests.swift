@@ -43,16 +43,16 @@ struct SettlementTests {
                 }, from: alice)
             let exchange = await bench.fake.next()
             let early = await #expect(throws: WireError.self) {
-                try await bench.engine.retry(id, from: alice, wait: true)
+                try await bench.engine.retry(id, from: alice)
             }
             #expect(early?.kind == .conflict)
             exchange.end(.failed(WireError(.blocked, "no", charged: .no)))
             _ = try await bench.engine.wait(for: id, from: alice)
             let foreign = await #expect(throws: WireError.self) {
-                try await bench.engine.retry(id, from: bob, wait: true)
+                try await bench.engine.retry(id, from: bob)
             }
             #expect(foreign?.kind == .notFound)
-            let again = try await bench.engine.retry(id, from: alice, wait: true)
+            let again = try await bench.engine.retry(id, from: alice)
             let second = await bench.fake.next()
             #expect(again != id && second.order.params.prompt == "a dog")
             try second.answer()

@@ -41,7 +41,8 @@ struct WayToUpstreamTests {
             let id = try await bench.engine.generate(params { $0.deadlineSeconds = 5 }, from: alice)
             let exchange = await bench.fake.next()
             bench.clock.advance(by: 5000)
-            let answered = try await bench.engine.wait(for: id, from: alice)
+            let answered = try await bench.engine.wait(
+                for: id, from: alice, until: Timestamp(milliseconds: 1_005_000))
             #expect(answered.state == .sent && answered.error?.kind == .deadline)
             #expect(answered.error?.charged == .unknown)
             let later = Task.immediate { try await bench.engine.wait(for: id, from: alice) }

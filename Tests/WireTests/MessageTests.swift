@@ -37,6 +37,14 @@ import Wire
         #expect(request.params == [:])
     }
 
+    @Test(arguments: [
+        "{}", #"{"method":"m"}"#, #"{"jsonrpc":"1.0","method":"m"}"#, #"{"jsonrpc":"2.0"}"#,
+        #"{"jsonrpc":"2.0","method":7}"#, #"{"jsonrpc":"2.0","method":"m","params":"x"}"#,
+    ])
+    func whatHasNoIDIsANotificationHoweverItIsOutOfShape(line: String) throws {
+        #expect(try Request(line: [UInt8](line.utf8)).id == nil)
+    }
+
     @Test func aStringIDIsKept() throws {
         let request = try Request(line: [UInt8](#"{"jsonrpc":"2.0","id":"a\u00e9/","method":"m"}"#.utf8))
         #expect(request.id == .string("aé/"))
@@ -81,7 +89,9 @@ import Wire
                 + Array(repeating: "1", count: count).joined(separator: ",") + "]}}"
         }
         #expect(refusal(of: values(19_000)) == nil)
-        #expect(refusal(of: values(21_000))?.error.kind == .parseError)
+        #expect(refusal(of: values(21_000))?.error.kind == .tooLarge)
+        #expect(refusal(of: values(21_000))?.id == .integer(1))
+        #expect(refusal(of: values(21_000) + "}")?.error.kind == .parseError)
     }
 
     @Test func bracketsInsideStringsDoNotNest() {
@@ -130,7 +140,7 @@ import Wire
         error.upstream = .init(httpStatus: 429, status: "RESOURCE_EXHAUSTED", message: "a/b")
         #expect(
             String(decoding: Answer.failure(.string("x"), error), as: UTF8.self)
-                == #"{"error":{"code":-32000,"data":{"charged":"no","hint":"use --model lite","job":"j","kind":"quota_day","resetsAt":"2026-11-23T08:00:00Z","retryable":true,"upstream":{"httpStatus":429,"message":"a/b","status":"RESOURCE_EXHAUSTED"}},"message":"the daily quota is used up"},"id":"x","jsonrpc":"2.0"}"#
+                == #"{"error":{"code":-32000,"data":{"charged":"no","hint":"use --model lite","job":"j","kind":"quota_day","resetsAt":"2026-11-23T08:00:00Z","retryable":true,"upstream":{"httpStatus":429,"message":"a/b","reason":null,"status":"RESOURCE_EXHAUSTED"}},"message":"the daily quota is used up"},"id":"x","jsonrpc":"2.0"}"#
         )
         #expect(
             String(decoding: Answer.failure(nil, WireError(.parseError, "no")), as: UTF8.self)

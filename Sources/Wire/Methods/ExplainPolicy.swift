@@ -33,7 +33,7 @@ public enum ExplainPolicy: Method {
 
     public struct Result: Sendable, Hashable, Codable {
         public var allowed: Bool
-        /// `file:line` of the rule that decides; absent when there are no rules or none matches.
+        /// `file:line` of the rule that decides; null when there are no rules or none matches.
         public var rule: String?
         public var reason: String
 
@@ -41,6 +41,15 @@ public enum ExplainPolicy: Method {
             self.allowed = allowed
             self.rule = rule
             self.reason = reason
+        }
+
+        private enum CodingKeys: String, CodingKey { case allowed, rule, reason }
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(allowed, forKey: .allowed)
+            try container.encode(rule, forKey: .rule)
+            try container.encode(reason, forKey: .reason)
         }
     }
 }

@@ -57,7 +57,7 @@ public enum GetQuota: Method {
         /// By what is sent and not yet answered.
         public var held: Int
         public var remaining: Int
-        /// Absent when nothing is used.
+        /// Null when nothing is used.
         public var resetsAt: Timestamp?
         public var source: Source
         /// When it will be used up if it goes on as until now; absent when it will last until `resetsAt`.
@@ -76,6 +76,19 @@ public enum GetQuota: Method {
             self.source = source
             self.endsAt = endsAt
         }
+
+        private enum CodingKeys: String, CodingKey { case kind, limit, used, held, remaining, resetsAt, source }
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(kind, forKey: .kind)
+            try container.encode(limit, forKey: .limit)
+            try container.encode(used, forKey: .used)
+            try container.encode(held, forKey: .held)
+            try container.encode(remaining, forKey: .remaining)
+            try container.encode(resetsAt, forKey: .resetsAt)
+            try container.encode(source, forKey: .source)
+        }
     }
 
     /// How a limit is known.
@@ -92,7 +105,7 @@ public enum GetQuota: Method {
         public var limitUSD: Double
         public var spentUSD: Double
         public var heldUSD: Double
-        /// Absent when nothing is used.
+        /// Null when nothing is used.
         public var resetsAt: Timestamp?
         /// When it will be used up if it goes on as until now; absent when it will last until `resetsAt`.
         public var endsAt: Timestamp?
@@ -107,6 +120,17 @@ public enum GetQuota: Method {
             self.heldUSD = heldUSD
             self.resetsAt = resetsAt
             self.endsAt = endsAt
+        }
+
+        private enum CodingKeys: String, CodingKey { case kind, limitUSD, spentUSD, heldUSD, resetsAt }
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(kind, forKey: .kind)
+            try container.encode(limitUSD, forKey: .limitUSD)
+            try container.encode(spentUSD, forKey: .spentUSD)
+            try container.encode(heldUSD, forKey: .heldUSD)
+            try container.encode(resetsAt, forKey: .resetsAt)
         }
     }
 

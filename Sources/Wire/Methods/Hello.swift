@@ -53,7 +53,7 @@ public enum Hello: Method {
         }
     }
 
-    /// The caller as the kernel tells it; user and unit are attribution, absent when they cannot be had.
+    /// The caller as the kernel tells it; user and unit are attribution, null when they cannot be had.
     public struct You: Sendable, Hashable, Codable {
         public var uid: UInt32
         public var gid: UInt32
@@ -67,6 +67,17 @@ public enum Hello: Method {
             self.user = user
             self.unit = unit
             self.roles = roles
+        }
+
+        private enum CodingKeys: String, CodingKey { case uid, gid, user, unit, roles }
+
+        public func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(uid, forKey: .uid)
+            try container.encode(gid, forKey: .gid)
+            try container.encode(user, forKey: .user)
+            try container.encode(unit, forKey: .unit)
+            try container.encode(roles, forKey: .roles)
         }
     }
 }

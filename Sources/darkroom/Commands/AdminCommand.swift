@@ -15,13 +15,15 @@ struct AdminCommand: ParsableCommand {
 struct AdminOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The daemon's admin socket; else $DARKROOM_ADMIN_SOCKET, \(SocketPath.adminStandard).", valueName: "path"),
+            "The daemon's admin socket; else --socket, $DARKROOM_ADMIN_SOCKET, \(SocketPath.adminStandard).",
+            valueName: "path"),
         completion: .file())
     var adminSocket: String?
 
-    func connect() throws(ClientError) -> DarkroomConnection {
+    /// Connects to the socket that these options and the root's name; `$DARKROOM_SOCKET` is never an admin's.
+    func connect(_ root: Darkroom) throws(ClientError) -> DarkroomConnection {
         let named = unsafe getenv("DARKROOM_ADMIN_SOCKET").map { unsafe String(cString: $0) }
-        let path = [adminSocket, named].compactMap(\.self).first { !$0.isEmpty }
+        let path = [adminSocket, root.shared.socket, named].compactMap(\.self).first { !$0.isEmpty }
         return try DarkroomConnection(path ?? SocketPath.adminStandard)
     }
 }
@@ -37,7 +39,7 @@ struct ReloadCommand: DarkroomCommand {
     var wait = false
 
     func run() throws {
-        let received = try admin.connect().call(
+        let received = try admin.connect(root).call(
             ReloadConfiguration.self, NoParams(), within: .seconds(wait ? 3600 : 30))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
         for warning in received.result.warnings ?? [] { Conversation.warn(warning.message) }
@@ -56,7 +58,7 @@ struct PauseCommand: DarkroomCommand {
     var project: String
 
     func run() throws {
-        let received = try admin.connect().call(PauseProject.self, PauseProject.Params(project: project))
+        let received = try admin.connect(root).call(PauseProject.self, PauseProject.Params(project: project))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
         Conversation.answer(received.result.paused ? "paused" : "running")
     }
@@ -73,7 +75,7 @@ struct ResumeCommand: DarkroomCommand {
     var project: String
 
     func run() throws {
-        let received = try admin.connect().call(ResumeProject.self, ResumeProject.Params(project: project))
+        let received = try admin.connect(root).call(ResumeProject.self, ResumeProject.Params(project: project))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
         Conversation.answer(received.result.paused ? "paused" : "running")
     }
@@ -95,7 +97,7 @@ struct ResolveCommand: DarkroomCommand {
     var bill: Bill
 
     func run() throws {
-        let received = try admin.connect().call(
+        let received = try admin.connect(root).call(
             ResolveJob.self, ResolveJob.Params(job: JobID(rawValue: job), charged: bill == .charged))
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
         Conversation.answer(received.result.state.rawValue)

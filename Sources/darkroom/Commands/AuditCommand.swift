@@ -21,7 +21,7 @@ struct VerifyCommand: DarkroomCommand {
     func run() throws {
         let received: Received<VerifyAudit.Result>
         do {
-            received = try admin.connect().call(VerifyAudit.self, NoParams(), within: .seconds(3600))
+            received = try admin.connect(root).call(VerifyAudit.self, NoParams(), within: .seconds(3600))
         } catch let error as WireError {
             throw CommandError(.unverified, error.message, hint: error.hint)
         } catch let error as ClientError {
@@ -47,7 +47,7 @@ struct HeadCommand: DarkroomCommand {
     @OptionGroup var admin: AdminOptions
 
     func run() throws {
-        let received = try admin.connect().call(ReadAuditHead.self, NoParams())
+        let received = try admin.connect(root).call(ReadAuditHead.self, NoParams())
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }
         Conversation.answer("\(received.result.sequence) \(received.result.hash)")
     }

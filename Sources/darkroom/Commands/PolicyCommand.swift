@@ -26,7 +26,7 @@ struct ExplainCommand: DarkroomCommand {
 
     func run() throws {
         let request = try images.request(prompt)
-        let received = try admin.connect().call(
+        let received = try admin.connect(root).call(
             ExplainPolicy.self, ExplainPolicy.Params(user: user, request: request.params),
             descriptors: request.descriptors)
         if root.shared.json { return Conversation.answer(json: try JSONAnswer.plain(received.line)) }

@@ -24,6 +24,7 @@ struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
         var error = WireError(.invalidConfiguration, reason, hint: "darkroomd --check-config tells when it is right")
         error.file = origin.file
         error.line = origin.line
+        error.reason = reason
         return error
     }
 }

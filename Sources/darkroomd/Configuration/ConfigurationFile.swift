@@ -12,8 +12,8 @@ enum ConfigurationFile {
 
     /// Reads FILE and its drop-ins.
     ///
-    /// Only the standard file may be missing, and only when it truly is: a file that cannot be read may hold the rules
-    /// that keep people out.
+    /// A file may be missing where there are drop-ins, and the standard one where there are none; and only when it truly
+    /// is: a file that cannot be read may hold the rules that keep people out.
     ///
     /// - Parameter given: The file that was asked for; nothing for the standard one.
     /// - Returns: One table, or nothing when there is no file and no drop-in; and a hash of all that was read.
@@ -22,10 +22,11 @@ enum ConfigurationFile {
         let path = given ?? standardPath
         var hash = SHA256()
         var merged = try readIfPresent(path, &hash)
-        if merged == nil, given != nil {
+        let dropIns = try dropIns(of: path)
+        if merged == nil, given != nil, dropIns.isEmpty {
             throw ConfigurationError(origin: .init(file: path), reason: "there is no such file")
         }
-        for dropIn in try dropIns(of: path) {
+        for dropIn in dropIns {
             guard let addition = try readIfPresent(dropIn, &hash) else {
                 throw ConfigurationError(origin: .init(file: dropIn), reason: "this link leads nowhere")
             }
@@ -65,8 +66,9 @@ enum ConfigurationFile {
         }
         defer { unsafe closedir(listing) }
         do {
+            // Names with a dot in front are an editor's own: Emacs locks x.toml with a link .#x.toml that leads nowhere.
             return try FileManager.default.contentsOfDirectory(atPath: directory)
-                .filter { $0.hasSuffix(".toml") }.sorted().map { "\(directory)/\($0)" }
+                .filter { $0.hasSuffix(".toml") && !$0.hasPrefix(".") }.sorted().map { "\(directory)/\($0)" }
         } catch {
             throw unreadable(directory)
         }

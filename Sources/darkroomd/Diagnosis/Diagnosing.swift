@@ -63,9 +63,10 @@ extension Methods {
         params.label = "diagnose"
         if RouteSupport.honours("imageSize", on: route) { params.imageSize = model.sizeNames.first }
         do {
-            let verdict = try await permit(&params, principal)
-            let job = try await engine.generate(params, from: principal, terms: verdict.terms(for: principal))
-            let result = try await engine.wait(for: job, from: principal)
+            let due = engine.deadline(of: params)
+            let verdict = try await permit(params, principal)
+            let job = try await engine.generate(params, from: principal, terms: verdict.terms(for: principal), due: due)
+            let result = try await engine.wait(for: job, from: principal, until: due)
             if let error = result.error { throw error }
             guard let image = result.images.first else { return step(.fault, "no image came") }
             let seconds = ((result.timing?.upstreamMs ?? 0) / 100).rounded() / 10

@@ -25,13 +25,11 @@ enum Delivery {
     ///   - id: The request's.
     ///   - delivery: How the bytes go.
     ///   - items: The images in order, each with its file unless the delivery is `none`.
-    ///   - job: The job that keeps the images, for the error.
     ///   - result: Makes the result around the entries, whose `data` or `fd` are filled in.
     /// - Returns: The line, with its descriptors.
     /// - Throws: `too_large` when an inline answer would be longer than `inlineBytes`.
     static func line(
-        _ id: RequestID, _ delivery: Wire.Delivery, _ items: [Item], job: JobID?,
-        result: ([ImageEntry]) -> some Encodable
+        _ id: RequestID, _ delivery: Wire.Delivery, _ items: [Item], result: ([ImageEntry]) -> some Encodable
     ) throws(WireError) -> OutboundLine {
         switch delivery {
         case .none:
@@ -44,20 +42,18 @@ enum Delivery {
             }
             return OutboundLine(Answer.success(id, result(entries)), descriptors: items.compactMap { $0.file })
         case .inline:
-            return try inline(id, items, job: job, result: result)
+            return try inline(id, items, result: result)
         }
     }
 
     private static func inline(
-        _ id: RequestID, _ items: [Item], job: JobID?, result: ([ImageEntry]) -> some Encodable
+        _ id: RequestID, _ items: [Item], result: ([ImageEntry]) -> some Encodable
     ) throws(WireError) -> OutboundLine {
         let total = items.reduce(0) { $0 + ($1.entry.bytes + 2) / 3 * 4 }
         guard total <= inlineBytes else {
-            var error = WireError(
+            throw WireError(
                 .tooLarge, "the answer would have \(total) bytes of base64; \(inlineBytes) are allowed inline",
-                hint: "ask for it with delivery fd; the images are kept", charged: job == nil ? nil : .yes)
-            error.job = job
-            throw error
+                hint: "ask for it with delivery fd; the images are kept")
         }
         // The line is written with a mark in the place of each image, and cut there. The mark is random, so that no
         // text of the model's can hold it.

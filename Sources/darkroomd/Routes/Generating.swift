@@ -11,29 +11,30 @@ extension Methods {
     func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
         let asked = params
-        var params = homed(params)
-        let verdict = try await permit(&params, exchange.principal)
+        let params = homed(params)
+        let due = engine.deadline(of: params)
+        let verdict = try await permit(params, exchange.principal)
         let start = ContinuousClock.now
         let job = try await engine.generate(
             params, asked: asked, inputs: inputs, from: exchange.principal,
-            terms: verdict.terms(for: exchange.principal))
+            terms: verdict.terms(for: exchange.principal), due: due)
         metrics.took(ContinuousClock.now - start, .ledger)
         FaultPoint.reach(.admissionAnswered)
-        return try await answer(job, wait: params.wait, params.delivery, exchange)
+        return try await answer(job, wait: params.wait, params.delivery, until: due, exchange)
     }
 
     func retry(_ params: RetryJob.Params, _ exchange: Exchange) async throws -> OutboundLine {
-        var request = try await engine.request(of: params.job, for: exchange.principal)
+        let request = try await engine.request(of: params.job, for: exchange.principal)
+        let due = engine.deadline(of: request)
         // What was allowed then may not be allowed now.
-        let verdict = try await permit(&request, exchange.principal)
+        let verdict = try await permit(request, exchange.principal)
         let job = try await engine.retry(
-            params.job, from: exchange.principal, wait: params.wait ?? true,
-            terms: verdict.terms(for: exchange.principal))
-        return try await answer(job, wait: params.wait, params.delivery, exchange)
+            params.job, from: exchange.principal, terms: verdict.terms(for: exchange.principal), due: due)
+        return try await answer(job, wait: params.wait, params.delivery, until: due, exchange)
     }
 
     private func answer(
-        _ job: JobID, wait: Bool?, _ delivery: Wire.Delivery?, _ exchange: Exchange
+        _ job: JobID, wait: Bool?, _ delivery: Wire.Delivery?, until due: Timestamp, _ exchange: Exchange
     ) async throws -> OutboundLine {
         guard wait ?? true else {
             // The job under a key may have ended long ago, and a reused one has now.
@@ -41,15 +42,13 @@ extension Methods {
             let told = state.isEnded ? state : .queued
             return OutboundLine(Answer.success(exchange.id, GenerateImage.Accepted(job: job, state: told)))
         }
-        return try await follow(job, delivery ?? .inline, exchange)
+        return try await follow(job, delivery ?? .inline, until: due, exchange)
     }
 
-    /// Asks the policy and takes its priority; who is denied is on record before being told so.
-    func permit(_ params: inout GenerateImage.Params, _ principal: Principal) async throws -> Policy.Verdict {
+    /// Asks the policy; who is denied is on record before being told so.
+    func permit(_ params: GenerateImage.Params, _ principal: Principal) async throws -> Policy.Verdict {
         do throws(WireError) {
-            let verdict = try policy.check(params, by: principal)
-            params.take(verdict)
-            return verdict
+            return try policy.check(params, by: principal)
         } catch {
             let asked = params.model.flatMap { catalogue.resolve($0)?.id }
             try await store.record(
@@ -61,10 +60,20 @@ extension Methods {
     }
 
     /// Waits for a job's end, telling its steps, and answers with its images.
-    func follow(_ job: JobID, _ delivery: Wire.Delivery, _ exchange: Exchange) async throws -> OutboundLine {
+    ///
+    /// - Parameters:
+    ///   - job: The job.
+    ///   - delivery: How its images go.
+    ///   - due: By when the caller is answered, whatever the job does; nil for one who set no deadline.
+    ///   - exchange: Who asks.
+    /// - Returns: The answer's line.
+    /// - Throws: What the caller is answered when there is no image for it.
+    func follow(
+        _ job: JobID, _ delivery: Wire.Delivery, until due: Timestamp? = nil, _ exchange: Exchange
+    ) async throws -> OutboundLine {
         let events = await engine.events(of: job, for: exchange.principal)
         async let telling: Void = tell(events, exchange)
-        let result = try await engine.wait(for: job, from: exchange.principal)
+        let result = try await engine.wait(for: job, from: exchange.principal, until: due)
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
         if result.state.isEnded { await telling }
         FaultPoint.reach(.answerBeforeSend)
@@ -75,7 +84,7 @@ extension Methods {
         } catch {
             var error = error
             error.job = job
-            error.charged = .yes
+            error.charged = result.charged
             throw error
         }
     }
@@ -92,7 +101,7 @@ extension Methods {
             }
             items.append(Delivery.Item(entry: image, file: try OwnedDescriptor(of: try engine.open(image))))
         }
-        return try Delivery.line(exchange.id, delivery, items, job: result.job) { entries in
+        return try Delivery.line(exchange.id, delivery, items) { entries in
             var answer = result
             answer.images = entries
             return answer

@@ -117,6 +117,6 @@ struct Methods: Sendable {
     private func open(_ params: OpenArtifact.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let (entry, file) = try await engine.openArtifact(params.sha256, for: exchange.principal)
         let item = Delivery.Item(entry: entry, file: try OwnedDescriptor(of: file))
-        return try Delivery.line(exchange.id, params.delivery ?? .inline, [item], job: nil) { entries in entries.first }
+        return try Delivery.line(exchange.id, params.delivery ?? .inline, [item]) { entries in entries.first }
     }
 }

@@ -8,9 +8,8 @@ import Wire
 extension Methods {
     func price(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> PriceImage.Result {
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
-        var params = homed(params)
+        let params = homed(params)
         let verdict = try policy.check(params, PriceImage.name, by: exchange.principal)
-        params.take(verdict)
         return try await engine.price(
             params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
     }
@@ -40,19 +39,12 @@ extension Methods {
     }
 }
 
-extension GenerateImage.Params {
-    /// Takes the priority that a rule gives.
-    mutating func take(_ verdict: Policy.Verdict) {
-        guard priority == nil || verdict.priority == .bulk else { return }
-        priority = verdict.priority ?? priority
-    }
-}
-
 extension Policy.Verdict {
     /// What the engine enforces of the rule.
     func terms(for principal: Principal) -> Terms {
         var terms = Terms(
-            projects: projects ?? [], concurrency: allowance.maxConcurrent, queue: allowance.maxQueue)
+            projects: projects ?? [], priority: priority, concurrency: allowance.maxConcurrent,
+            queue: allowance.maxQueue)
         terms.logsPrompt = logsPrompt
         terms.abortsOnCancel = abortsOnCancel
         let own = Budget(perDay: allowance.perDay, perMonth: allowance.perMonth)

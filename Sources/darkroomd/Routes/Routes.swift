@@ -50,6 +50,8 @@ struct Routes: Sendable {
 
     /// Reads one line and claims its id; called in the order in which lines arrive.
     func open(_ line: Line, on connection: LineConnection) -> Opening {
+        // Whitespace alone is an empty line.
+        if line.bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }) { return .notification }
         do throws(Request.Refusal) {
             let request = try metrics.timed(.parse) { () throws(Request.Refusal) in try Request(line: line.bytes) }
             guard let id = request.id else { return .notification }

@@ -48,6 +48,11 @@ struct GeminiGenerator: ImageGenerator {
         try checkValues(params, choice.model)
     }
 
+    func checkKey() throws(WireError) {
+        guard route != nil else { throw key.missing() }
+        if let refusal = key.refusal() { throw WireError(unsent: refusal, project: project) }
+    }
+
     func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
         let choice = try choose(params)
         let model = choice.model
@@ -57,8 +62,6 @@ struct GeminiGenerator: ImageGenerator {
         try checkMaterial(material, replay, model)
         let price = try price(params, material, replay, model)
         guard let size = model.size(named: params.imageSize) else { throw .unpriced }
-        guard route != nil else { throw key.missing() }
-        if let refusal = key.refusal() { throw WireError(unsent: refusal, project: project) }
         let pixels = model.expectedPixels(
             aspectRatio: params.aspectRatio ?? replay.ratio(material.inputs, of: model), imageSize: params.imageSize)
         return CallPlan(
