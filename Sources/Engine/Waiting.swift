@@ -1,5 +1,6 @@
 // Following a job: its events, its end, and cancelling it.
 
+import Logging
 import Quota
 import Synchronization
 package import Wire
@@ -147,7 +148,9 @@ extension Engine {
                 id, error: Self.cancelledError(id), at: clock.now(), by: principal.origin)
         } catch {
             state.withLock { $0.jobs[id]?.cancelAsked = nil }
-            throw WireError(error, job: id)
+            logger.critical(
+                "a cancelling could not be put on record", metadata: ["job": "\(id)", "error": "\(error)"])
+            throw WireError(unrecorded: error, job: id)
         }
         guard let cancelled else { throw .jobNotFound }
         state.withLock { state in
