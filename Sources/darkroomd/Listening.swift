@@ -21,9 +21,14 @@ struct Listening: Sendable {
             throw StartFailure(status: StartFailure.badConfiguration, message: "\(error)")
         }
         guard passed.isEmpty else {
+            guard let api = passed.first(where: { $0.name == Rule.SocketName.api.rawValue }) else {
+                throw StartFailure(
+                    status: StartFailure.badConfiguration,
+                    message: "systemd handed over the socket for admins alone, and nobody else could ask; "
+                        + "start darkroom.socket too")
+            }
             bound = []
-            let api = passed.first { $0.name == Rule.SocketName.api.rawValue }
-            probePath = api.flatMap { Self.path(of: $0.descriptor) }
+            probePath = Self.path(of: api.descriptor)
             listeners = passed.map {
                 LineServer.Listener(descriptor: OwnedDescriptor(taking: $0.descriptor), name: $0.name)
             }
@@ -39,7 +44,7 @@ struct Listening: Sendable {
         var bound = [try Self.bind(path, mode)]
         var listeners = [LineServer.Listener(descriptor: bound[0].descriptor, name: Rule.SocketName.api.rawValue)]
         if let admin = options.adminSocket {
-            let socket = try Self.bind(admin, 0o600)
+            let socket = try Self.bind(admin, mode)
             bound.append(socket)
             listeners.append(LineServer.Listener(descriptor: socket.descriptor, name: Rule.SocketName.admin.rawValue))
         }

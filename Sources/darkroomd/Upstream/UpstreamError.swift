@@ -35,7 +35,7 @@ extension WireError {
     private static func adminHint(_ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
         switch kind {
         case .keyRejected, .keyRestricted, .keyLeaked:
-            "an admin has to put a good key into the credential \(project.credential) and restart darkroom.service"
+            KeyWatch.mending(project.credential)
         case .storageFull: "an admin has to make room on the daemon's disk"
         default: nil
         }
