@@ -21,7 +21,7 @@ extension WireError {
             case .unknown: .unknown
             }
         self.init(
-            kind, error.message, hint: error.hint ?? Self.adminHint(kind, project), retryable: error.isRetryable,
+            kind, error.message, hint: Self.hint(of: error, kind, project), retryable: error.isRetryable,
             charged: charged)
         upstream = error.upstream.map {
             Upstream(httpStatus: $0.httpStatus, status: $0.status, reason: $0.reason, message: $0.message)
@@ -29,6 +29,12 @@ extension WireError {
         fields = error.fields.isEmpty ? nil : error.fields
         finishReason = error.finishReason
         text = error.text
+    }
+
+    private static func hint(of error: GeminiError, _ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
+        guard kind == .keyRejected else { return error.hint ?? adminHint(kind, project) }
+        // Google's reason says what is wrong, and the command mends it.
+        return [error.hint, adminHint(kind, project)].compactMap { $0 }.joined(separator: "; ")
     }
 
     /// What an admin types when the credential is at fault.
