@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <malloc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
@@ -162,6 +164,13 @@ int ca_is_hung_up(int socket) {
     return result > 0 ? 1 : result;
 }
 
+int ca_unread(int socket) {
+    int bytes = 0;
+    return ioctl(socket, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+}
+
+int ca_finish(int socket) { return shutdown(socket, SHUT_RDWR) < 0 ? -errno : 0; }
+
 int ca_finish_writing(int socket) { return shutdown(socket, SHUT_WR) < 0 ? -errno : 0; }
 
 int ca_set_nonblocking(int descriptor) {
@@ -243,5 +252,3 @@ const char *ca_error_description(int number) {
     const char *words = strerrordesc_np(number);
     return words != NULL ? words : "Unknown error";
 }
-
-void ca_zero(void *bytes, size_t count) { explicit_bzero(bytes, count); }

@@ -181,8 +181,8 @@ extension Engine {
             admitted = try await store.admit(row, started: started)
         } catch {
             giveBack(live, started: started)
-            logger.error("a job could not be admitted", metadata: ["error": "\(error)"])
-            throw WireError(error)
+            logger.critical("a job could not be put on record and is refused", metadata: ["error": "\(error)"])
+            throw WireError(unrecorded: error)
         }
         switch admitted {
         case .new: break
@@ -211,8 +211,8 @@ extension Engine {
         do {
             admitted = try await store.admitReused(row)
         } catch {
-            logger.error("an earlier result could not be looked for", metadata: ["error": "\(error)"])
-            throw WireError(error)
+            logger.critical("a reused result could not be put on record", metadata: ["error": "\(error)"])
+            throw WireError(unrecorded: error)
         }
         switch admitted {
         case .new: return (row.id, true)

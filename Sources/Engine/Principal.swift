@@ -2,13 +2,15 @@
 
 package import Store
 
-/// A peer as the kernel and the listening socket describe it; pid and unit are attribution.
+/// A peer as the kernel and the listening socket describe it; pid, unit, session and executable are attribution.
 package struct Principal: Sendable, Hashable {
     package var uid: UInt32
     package var gid: UInt32
     package var groups: [UInt32]
     package var pid: Int32
     package var unit: String?
+    package var session: String?
+    package var executable: String?
     /// The name of the listening socket: `api` or `admin`.
     package var socket: String
     /// On the admin socket, and entitled to it.
@@ -27,7 +29,12 @@ package struct Principal: Sendable, Hashable {
     }
 
     /// As the audit chain has it.
-    package var origin: Origin { Origin(uid: uid, gid: gid, pid: pid, unit: unit, socket: socket) }
+    package var origin: Origin {
+        var origin = Origin(uid: uid, gid: gid, pid: pid, unit: unit, socket: socket)
+        origin.session = session
+        origin.executable = executable
+        return origin
+    }
 
     func owns(_ uid: UInt32) -> Bool { isAdmin || self.uid == uid }
 }

@@ -129,8 +129,9 @@ extension Engine {
             try await store.setPaused(
                 isPaused, project: project, gatesOf: quota, at: clock.now(), by: principal.origin)
         } catch {
-            logger.error("a pause could not be written", metadata: ["project": "\(project)", "error": "\(error)"])
-            throw WireError(error)
+            logger.critical(
+                "a pause could not be put on record", metadata: ["project": "\(project)", "error": "\(error)"])
+            throw WireError(unrecorded: error)
         }
         state.withLock { state in
             if isPaused {

@@ -24,8 +24,9 @@ extension Engine {
             try await reckon()
             resolved = try await store.resolve(id, charged: charged, at: clock.now(), by: principal.origin)
         } catch {
-            logger.error("a hold could not be settled", metadata: ["job": "\(id)", "error": "\(error)"])
-            throw WireError(error, charged: .unknown, job: id)
+            logger.critical(
+                "the settling of a hold could not be put on record", metadata: ["job": "\(id)", "error": "\(error)"])
+            throw WireError(unrecorded: error, charged: .unknown, job: id)
         }
         switch resolved {
         case .settled(let result, let calls):

@@ -1,7 +1,7 @@
 // Where the store's errors become the protocol's: no path, no SQL and no text of the store goes to a peer.
 
-import Store
-import Wire
+package import Store
+package import Wire
 
 extension WireError {
     /// What a peer is told when the state directory failed.
@@ -15,6 +15,18 @@ extension WireError {
             self.init(
                 .internal, "the daemon could not use its state", hint: "see `journalctl -u darkroom`",
                 charged: charged, job: job)
+        }
+    }
+
+    /// What a peer is told when what it asked for could not be written down, and so was not done.
+    package init(unrecorded error: StoreError, charged: Charged? = nil, job: JobID? = nil) {
+        switch error {
+        case .full: self.init(error, charged: charged, job: job)
+        case .inUse, .newerSchema, .notDurable, .file, .database, .corrupt:
+            self.init(
+                .auditUnavailable, "what you ask for cannot be put on record, so it is not done",
+                hint: "an admin has to mend the daemon's state: see `journalctl -u darkroom`", charged: charged,
+                job: job)
         }
     }
 

@@ -1,5 +1,6 @@
 // Following a job: its events, its end, and cancelling it.
 
+import Logging
 import Quota
 import Synchronization
 package import Wire
@@ -152,7 +153,9 @@ extension Engine {
                 id, error: .jobCancelled(id), at: clock.now(), by: principal.origin)
         } catch {
             state.withLock { $0.jobs[id]?.cancelAsked = nil }
-            throw WireError(error, charged: standing.charged, job: id)
+            logger.critical(
+                "a cancelling could not be put on record", metadata: ["job": "\(id)", "error": "\(error)"])
+            throw WireError(unrecorded: error, charged: standing.charged, job: id)
         }
         guard let cancelled else { throw .jobNotFound }
         state.withLock { state in

@@ -18,7 +18,11 @@ package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConve
     private final class Kept: Sendable {
         let bytes: Mutex<[UInt8]>
 
-        init(_ text: String) { bytes = Mutex(Array(text.utf8)) }
+        init(_ secret: [UInt8]) {
+            // Best effort: without swap, or past RLIMIT_MEMLOCK, nothing is lost but this.
+            _ = unsafe secret.withUnsafeBytes { unsafe mlock($0.baseAddress, $0.count) }
+            bytes = Mutex(secret)
+        }
 
         deinit {
             bytes.withLock { bytes in
@@ -32,10 +36,20 @@ package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConve
 
     private var secret: String { kept.bytes.withLock { String(decoding: $0, as: UTF8.self) } }
 
-    /// Takes the key as the credential file has it; nil when it cannot stand in an HTTP header.
-    package init?(_ secret: String) {
-        guard !secret.isEmpty, secret.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
-        kept = Kept(secret)
+    /// Takes the key as a text has it; nil when it cannot stand in an HTTP header.
+    package init?(_ secret: String) { self.init(bytes: Array(secret.utf8)) }
+
+    /// The same from a buffer that its owner wipes, with no copy but the one that is kept.
+    package init?(_ secret: Span<UInt8>) {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(secret.count)
+        for index in secret.indices { bytes.append(secret[index]) }
+        self.init(bytes: bytes)
+    }
+
+    private init?(bytes: [UInt8]) {
+        guard !bytes.isEmpty, bytes.allSatisfy({ (0x21...0x7E).contains($0) }) else { return nil }
+        kept = Kept(bytes)
     }
 
     /// The one way out: the value of `x-goog-api-key`, or what follows `Bearer`.

@@ -53,8 +53,9 @@ extension LineServer {
             return
         }
         let ofUser = connectionCountOfUser[peer.uid] ?? 0
-        let hasRoom =
-            connections.count - lingeringRefusalCount < limits.connections && ofUser < limits.connectionsPerUser
+        let isReserved = listener.name == limits.reservedListener
+        let most = limits.connections + (isReserved ? limits.reservedConnections : 0)
+        let hasRoom = connections.count - lingeringRefusalCount < most && ofUser < limits.connectionsPerUser
         guard hasRoom || peer.pid == limits.exemptProcess else {
             report(Dropped(reason: .tooManyConnections, peer: peer))
             return refuse(socket, from: listener)

@@ -35,6 +35,8 @@ final class Connection {
     var discardedBytes = 0
     /// When the line that has not ended began.
     var lineBegan: ContinuousClock.Instant?
+    /// Sent since the peer had last received everything.
+    var descriptorsInFlight = 0
     /// Of the lines that wait or are handled.
     var lineBytes = 0
     /// What stands in its user's account: of the line that has not ended, and all that is held.

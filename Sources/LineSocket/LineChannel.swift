@@ -56,7 +56,7 @@ package final class LineChannel {
             case .drained: return
             case .hasMore: continue
             case .blocked: try wait(until: deadline, ca_wait_writable)
-            case .starved: throw .system(SystemError("sendmsg", ETOOMANYREFS))
+            case .starved, .held: throw .system(SystemError("sendmsg", ETOOMANYREFS))
             case .gone, .broken: throw .closed
             }
         }

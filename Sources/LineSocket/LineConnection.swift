@@ -41,16 +41,16 @@ package struct LineConnection: Sendable {
     }
 }
 
-/// A name for the peer that is dear to look up, kept as long as its connection.
+/// What is dear to look up about the peer, kept as long as its connection.
 package final class Attribution: Sendable {
-    private let name = Mutex<String??>(nil)
+    private let kept = Mutex<(any Sendable)?>(nil)
 
     /// What the first caller found; callers that come meanwhile wait for it.
-    package func name(_ find: () -> String?) -> String? {
-        name.withLock { name in
-            if let name { return name }
+    package func value<Value: Sendable>(_ find: () -> Value) -> Value {
+        kept.withLock { kept in
+            if let value = kept as? Value { return value }
             let found = find()
-            name = .some(found)
+            kept = found
             return found
         }
     }

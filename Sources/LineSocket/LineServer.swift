@@ -36,6 +36,11 @@ package actor LineServer {
     var connectionCountOfUser: [UInt32: Int] = [:]
     var loads: [UInt32: Load] = [:]
     var lingeringRefusalCount = 0
+    /// Connections with descriptors in flight, and the sockets of those that are closed.
+    var delivering: Set<UInt64> = []
+    var departed: [UInt64: Departed] = [:]
+    /// Users who have nothing more to be taken off their account before the next tick.
+    var surveyed: Set<UInt32> = []
     /// Over all connections, of lines that have not ended.
     var unfinishedDescriptorCount = 0
     var nextID: UInt64 = 1
@@ -130,6 +135,7 @@ package actor LineServer {
     func finishIfEmpty() {
         guard isStopping, connections.isEmpty else { return }
         burstsContinuation.finish()
+        departed = [:]
         stopped.forEach { $0.resume() }
         stopped = []
     }

@@ -13,6 +13,8 @@ extension LineServer {
         var heldBytes = 0
         /// Of descriptors that came with lines, wherever they are by now.
         let descriptors = DescriptorTally()
+        /// Descriptors that were sent and, as far as is known, not received.
+        var descriptorsInFlight = 0
         /// Connections that are not read although they could be.
         var heldBack: Set<UInt64> = []
         var isReliefPosted = false
@@ -126,7 +128,8 @@ extension LineServer {
         answered(connection.unanswered, of: uid)
         connection.unanswered = 0
         // Handlers may still have descriptors of a user that is gone.
-        if connectionCountOfUser[uid] == 1, loads[uid]?.descriptors.count == 0 { loads[uid] = nil }
+        guard connectionCountOfUser[uid] == 1, let load = loads[uid], load.descriptors.count == 0 else { return }
+        if load.descriptorsInFlight == 0 { loads[uid] = nil }
     }
 }
 

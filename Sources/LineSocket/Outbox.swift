@@ -12,6 +12,8 @@ struct Outbox {
         case blocked
         /// The turn is over, the socket may take more.
         case hasMore
+        /// The next line has descriptors, and there is no room for them.
+        case held
         /// The kernel lacks memory or has too many descriptors in flight; nothing tells when to try again.
         case starved
         /// Nobody reads the other end any more.
@@ -51,15 +53,25 @@ struct Outbox {
         lines.append((line, isOwed))
     }
 
-    /// Sends until the socket is full, the turn is over or nothing is left; tells how many bytes went.
-    mutating func flush(to socket: OwnedDescriptor, through scratch: inout [UInt8]) -> (Progress, byteCount: Int) {
+    /// Sends until the socket is full, the turn is over or nothing is left.
+    ///
+    /// - Parameters:
+    ///   - socket: Where to.
+    ///   - scratch: Room for one piece of a body.
+    ///   - room: How many descriptors may go; the last line that goes may exceed it.
+    /// - Returns: Why it went no further, and how much went.
+    mutating func flush(
+        to socket: OwnedDescriptor, through scratch: inout [UInt8], room: Int = .max
+    ) -> (Progress, byteCount: Int, descriptorCount: Int) {
         var sent = 0
+        var given = 0
         while true {
             if sentOfPiece < piece.count {
                 let result = unsafe piece.withUnsafeBytes { bytes in
                     unsafe Self.send(UnsafeRawBufferPointer(rebasing: bytes[sentOfPiece...]), descriptors, to: socket)
                 }
-                guard result > 0 else { return (Self.progress(after: result), sent) }
+                guard result > 0 else { return (Self.progress(after: result), sent, given) }
+                given += descriptors.count
                 descriptors = []
                 sent += result
                 sentOfPiece += result
@@ -71,36 +83,36 @@ struct Outbox {
                 switch part {
                 case .bytes(let bytes): piece = bytes
                 case .body(var body):
-                    guard let count = Self.fill(&scratch, from: &body) else { return (.broken, sent) }
+                    guard let count = Self.fill(&scratch, from: &body) else { return (.broken, sent, given) }
                     guard count > 0 else { continue }
                     parts.append(.body(body))
                     let result = unsafe scratch.withUnsafeBytes { bytes in
                         unsafe Self.send(UnsafeRawBufferPointer(rebasing: bytes[..<count]), descriptors, to: socket)
                     }
                     if result > 0 {
+                        given += descriptors.count
                         descriptors = []
                         sent += result
                     }
                     let taken = max(result, 0)
                     if taken < count { piece = Array(scratch[taken..<count]) }
-                    guard result > 0 else { return (Self.progress(after: result), sent) }
+                    guard result > 0 else { return (Self.progress(after: result), sent, given) }
                 }
             } else {
                 if isMidLine {
                     heldBytes -= lineCost
                     if isLineOwed { owedCount -= 1 }
+                    isMidLine = false
                 }
-                guard beginLine() else { return (.drained, sent) }
+                if given >= room, lines.first?.0.descriptors.isEmpty == false { return (.held, sent, given) }
+                guard beginLine() else { return (.drained, sent, given) }
             }
-            if sent >= Self.turnBytes, !isEmpty { return (.hasMore, sent) }
+            if sent >= Self.turnBytes, !isEmpty { return (.hasMore, sent, given) }
         }
     }
 
     private mutating func beginLine() -> Bool {
-        guard let (line, isOwed) = lines.popFirst() else {
-            isMidLine = false
-            return false
-        }
+        guard let (line, isOwed) = lines.popFirst() else { return false }
         isMidLine = true
         isLineOwed = isOwed
         lineCost = line.cost

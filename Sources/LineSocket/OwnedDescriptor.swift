@@ -7,14 +7,23 @@ package final class OwnedDescriptor: Sendable {
     package let rawValue: Int32
 
     private let tally: DescriptorTally?
+    private let companion: (any AnyObject & Sendable)?
 
-    package convenience init(taking rawValue: Int32) { self.init(taking: rawValue, of: nil) }
+    /// Takes over an open descriptor.
+    ///
+    /// - Parameters:
+    ///   - rawValue: Not negative, and nobody else's from now on.
+    ///   - companion: Let go of when the descriptor is closed.
+    package convenience init(taking rawValue: Int32, with companion: (any AnyObject & Sendable)? = nil) {
+        self.init(taking: rawValue, of: nil, with: companion)
+    }
 
     /// The same, counted as long as it is open.
-    init(taking rawValue: Int32, of tally: DescriptorTally?) {
+    init(taking rawValue: Int32, of tally: DescriptorTally?, with companion: (any AnyObject & Sendable)? = nil) {
         precondition(rawValue >= 0, "a descriptor is not negative")
         self.rawValue = rawValue
         self.tally = tally
+        self.companion = companion
         tally?.add(1)
     }
 

@@ -6,6 +6,9 @@ struct Queue<Element> {
 
     var isEmpty: Bool { head == items.count }
 
+    /// The one that comes out next.
+    var first: Element? { head < items.count ? items[head] : nil }
+
     mutating func append(_ element: Element) {
         items.append(element)
     }

@@ -9,6 +9,10 @@ extension LineServer {
         package var maxLineBytes = 1_048_576
         /// Most connections in all: with those being refused and the daemon's own files, under `LimitNOFILE=16384`.
         package var connections = 12_000
+        /// Connections to this listener are let in beyond the total, so many of them: when the house is full, somebody
+        /// has to be able to see why.
+        package var reservedListener: String?
+        package var reservedConnections = 16
         /// Most connections of one uid, so that one user cannot take the places of all others.
         package var connectionsPerUser = 10_000
         /// The process whose connections no cap refuses: the daemon's own, or a full house would fail its own probe.
@@ -34,6 +38,9 @@ extension LineServer {
         ///
         /// Ten users together are under `LimitNOFILE=16384`.
         package var descriptorsPerUser = 1_012
+        /// Most descriptors that were sent to one uid and not received; past it no line that has any is begun, but one
+        /// line may exceed it.
+        package var descriptorsInFlightPerUser = 1_012
         /// How long a line may take from its first byte to its end, as long as the server reads.
         ///
         /// As long as an answer may stay unread; what such lines hold meanwhile is bounded for each user.

@@ -110,11 +110,14 @@ extension LineServer {
     }
 
     private func flush(_ connection: Connection) {
-        let (progress, byteCount) = connection.outbox.flush(to: connection.socket, through: &scratch)
+        let room = roomForDescriptors(on: connection)
+        let (progress, byteCount, descriptorCount) = connection.outbox.flush(
+            to: connection.socket, through: &scratch, room: room)
+        sent(descriptorCount, on: connection)
         if byteCount > 0 { connection.lastProgress = timing.now() }
-        connection.isStarved = progress == .starved
+        connection.isStarved = progress == .starved || progress == .held
         switch progress {
-        case .drained, .starved:
+        case .drained, .starved, .held:
             connection.stopWriting()
         case .blocked, .hasMore:
             let id = connection.id
@@ -182,6 +185,7 @@ extension LineServer {
         connection.lineBytes = 0
         connection.outbox = Outbox()
         account(for: connection)
+        depart(connection)
         if let peer = connection.peer {
             forget(connection, of: peer.uid)
             let left = (connectionCountOfUser[peer.uid] ?? 1) - 1
@@ -198,9 +202,16 @@ extension LineServer {
         let now = timing.now()
         resumeAccepting()
         relieveAll()
+        surveyed = []
+        surveyDeparted()
         for connection in watched.compactMap({ connections[$0] }) {
             if case .lingering(let since) = connection.phase, now - since >= limits.linger {
                 close(connection)
+            } else if connection.isStarved, hasReceivedAll(connection) {
+                // It has read what it was given; that there is no more is the doing of others.
+                connection.lastProgress = now
+                flush(connection)
+                settle(connection)
             } else if connection.outbox.owesAnswer, now - connection.lastProgress >= limits.stalled {
                 counters.stalled += 1
                 if let peer = connection.peer { report(Dropped(reason: .notReading, peer: peer)) }
@@ -216,7 +227,7 @@ extension LineServer {
                 settle(connection)
             }
         }
-        if watched.isEmpty, !isAcceptingPaused, !isHoldingBack {
+        if watched.isEmpty, departed.isEmpty, !isAcceptingPaused, !isHoldingBack {
             timer?.cancel()
             timer = nil
         }

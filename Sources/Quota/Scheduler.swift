@@ -10,7 +10,7 @@
 package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     /// What bounds a scheduler.
     package struct Bounds: Sendable, Equatable {
-        /// Most unstarted jobs in total.
+        /// Most unstarted jobs in total; a tenth more of those whose principals have less than a tenth each.
         package var total: Int
         /// Most unstarted jobs of one principal.
         package var perPrincipal: Int
@@ -90,7 +90,10 @@ extension Scheduler {
             start(ticket, now: now)
             return .start
         }
-        guard tickets.count < bounds.total else { return .refused(.total) }
+        // A house that others have filled has a few seats more for those who have next to none.
+        let spare = bounds.total / 10
+        let most = seats < max(spare, 1) ? bounds.total + spare : bounds.total
+        guard tickets.count < most else { return .refused(.total) }
         guard seats < min(bounds.perPrincipal, ticket.mostQueued ?? .max) else { return .refused(.principal) }
         seat(ticket)
         return .queue

@@ -51,41 +51,77 @@ package struct AuditEntry: Sendable, Equatable {
     }
 }
 
+extension AuditEntry {
+    /// The details, with the session and the program of who did it; that a call is sent is the daemon's doing.
+    var attributedDetails: String? {
+        let known = [("session", origin?.session), ("executable", origin?.executable)]
+        let members = known.compactMap { name, value in
+            value.map { "\"\(name)\":\(String(decoding: WireJSON.encode($0), as: UTF8.self))" }
+        }
+        guard !members.isEmpty, event != .sent else { return details }
+        let rest = details.map { $0.dropFirst() } ?? "}"
+        return "{" + members.joined(separator: ",") + (rest == "}" ? "" : ",") + rest
+    }
+}
+
 /// What `audit.verify` answers.
 package struct AuditVerdict: Sendable, Equatable {
     package var rows: Int64
     /// The sequence number of the first row that does not follow from the one before it.
     package var firstBroken: Int64?
+    /// Whether the row that was asked for is there with its hash; nil when none was.
+    package var isAnchored: Bool?
 
-    package init(rows: Int64, firstBroken: Int64?) {
+    package init(rows: Int64, firstBroken: Int64?, isAnchored: Bool? = nil) {
         self.rows = rows
         self.firstBroken = firstBroken
+        self.isAnchored = isAnchored
     }
 }
 
-/// The newest row of the chain.
+/// A row of the chain, and with it all rows before it; mostly the newest.
 package struct AuditHead: Sendable, Equatable {
     package var sequence: Int64
     /// Lower-case hexadecimal.
     package var hash: String
+
+    package init(sequence: Int64, hash: String) {
+        self.sequence = sequence
+        self.hash = hash
+    }
+
+    /// Reads NUMBER:HASH, nothing else.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let sequence = Int64(parts[0]), sequence > 0, parts[1].utf8.count == 64,
+            parts[1].allSatisfy({ $0.isASCII && $0.isHexDigit })
+        else { return nil }
+        self.init(sequence: sequence, hash: parts[1].lowercased())
+    }
 }
 
 enum AuditChain {
     /// What the first row follows.
     static let genesis = [UInt8](repeating: 0, count: 32)
 
+    /// Writes a row as the store's settings want it.
     static func append(_ entry: AuditEntry, to database: Database) throws {
+        guard let keeping = AuditKeeping.current else { return try insert(entry, to: database) }
+        try keeping.append(entry, to: database)
+    }
+
+    static func insert(_ entry: AuditEntry, to database: Database) throws {
         let newest = try Row.fetchOne(
             try database.cachedStatement(sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"))
-        let sequence = (newest?["sequence"] as Int64? ?? 0) + 1
-        let previous = newest.map { [UInt8]($0["hash"] as Data) } ?? genesis
+        let sequence = try newest.map { try $0.asWritten(Int64.self, 0, in: "the newest row") } ?? 0
+        let previous = try newest.map { [UInt8](try $0.asWritten(Data.self, 1, in: "the newest row")) } ?? genesis
         let columns: [DatabaseValue] = [
-            sequence.databaseValue, entry.at.databaseValue, entry.event.rawValue.databaseValue,
+            (sequence + 1).databaseValue, entry.at.databaseValue, entry.event.rawValue.databaseValue,
             entry.origin?.uid.databaseValue ?? .null, entry.origin?.gid.databaseValue ?? .null,
             entry.origin?.pid.databaseValue ?? .null, entry.origin?.unit?.databaseValue ?? .null,
             entry.origin?.socket.databaseValue ?? .null, entry.job?.rawValue.databaseValue ?? .null,
             entry.project?.databaseValue ?? .null, entry.model?.databaseValue ?? .null,
-            entry.details?.databaseValue ?? .null,
+            entry.attributedDetails?.databaseValue ?? .null,
         ]
         let hash = Data(hash(columns, after: previous))
         try database.cachedStatement(
@@ -119,7 +155,15 @@ enum AuditChain {
         return Array(SHA256.hash(data: bytes))
     }
 
-    static func verify(_ database: Database) throws -> AuditVerdict {
+    /// Recomputes every row.
+    ///
+    /// - Parameters:
+    ///   - database: Whose rows.
+    ///   - anchor: A row as it was noted elsewhere: of a chain whose end was cut off, what is left is whole.
+    /// - Returns: The first row that does not follow.
+    /// - Throws: What SQLite says.
+    static func verify(_ database: Database, anchor: AuditHead? = nil) throws -> AuditVerdict {
+        var isAnchored = anchor.map { _ in false }
         var previous = genesis
         var count: Int64 = 0
         let rows = try Row.fetchCursor(
@@ -131,13 +175,26 @@ enum AuditChain {
         while let row = try rows.next() {
             count += 1
             let columns = (0..<12).map { row[$0] as DatabaseValue }
-            let stored = (row[13] as Data?).map { [UInt8]($0) } ?? []
-            let isNext = (row[0] as Int64) == count && (row[12] as Data?).map { [UInt8]($0) } == previous
-            guard isNext, hash(columns, after: previous) == stored else {
-                return AuditVerdict(rows: count, firstBroken: row[0])
+            let sequence = try row.asWritten(Int64.self, 0, in: "a number")
+            let stored = Data.fromDatabaseValue(row[13])
+            let isNext = sequence == count && Data.fromDatabaseValue(row[12]) == Data(previous)
+            guard isNext, let stored, hash(columns, after: previous) == [UInt8](stored) else {
+                return AuditVerdict(rows: count, firstBroken: sequence, isAnchored: isAnchored)
             }
-            previous = stored
+            if let anchor, anchor.sequence == sequence { isAnchored = Store.hexadecimal(stored) == anchor.hash }
+            previous = [UInt8](stored)
         }
-        return AuditVerdict(rows: count, firstBroken: nil)
+        return AuditVerdict(rows: count, firstBroken: nil, isAnchored: isAnchored)
+    }
+}
+
+extension Row {
+    /// A column of the chain with the type that it was written with: somebody may have edited it, and GRDB's own
+    /// subscripts end the process then.
+    func asWritten<Value: DatabaseValueConvertible>(
+        _ type: Value.Type, _ index: Int, in row: String
+    ) throws(StoreError) -> Value {
+        guard let value = Value.fromDatabaseValue(self[index]) else { throw .corrupt("\(row) of the audit chain") }
+        return value
     }
 }

@@ -37,6 +37,37 @@ package struct AuditRow: Sendable, Equatable {
     }
 }
 
+extension AuditRow {
+    /// The event of a row that somebody has edited so that it cannot be read; the rows around it are read all the same.
+    package static let unreadableEvent = "unreadable"
+
+    fileprivate static func unreadable(_ number: Int64) -> AuditRow {
+        AuditRow(sequence: number, at: 0, event: unreadableEvent, previous: "", hash: "")
+    }
+
+    fileprivate init(_ row: Row, number: Int64) throws(StoreError) {
+        let name = "row \(number)"
+        func optional<Value: DatabaseValueConvertible>(
+            _ type: Value.Type, _ index: Int
+        ) throws(StoreError) -> Value? {
+            (row[index] as DatabaseValue).isNull ? nil : try row.asWritten(type, index, in: name)
+        }
+        var origin: Origin?
+        if let uid = try optional(UInt32.self, 3) {
+            origin = Origin(
+                uid: uid, gid: try optional(UInt32.self, 4) ?? 0, pid: try optional(Int32.self, 5) ?? 0,
+                unit: try optional(String.self, 6), socket: try optional(String.self, 7) ?? "")
+        }
+        self.init(
+            sequence: number, at: try row.asWritten(Int64.self, 1, in: name),
+            event: try row.asWritten(String.self, 2, in: name), origin: origin, job: try optional(String.self, 8),
+            project: try optional(String.self, 9), model: try optional(String.self, 10),
+            details: try optional(String.self, 11),
+            previous: Store.hexadecimal(try row.asWritten(Data.self, 12, in: name)),
+            hash: Store.hexadecimal(try row.asWritten(Data.self, 13, in: name)))
+    }
+}
+
 extension Store {
     /// Rows of the chain in their order.
     ///
@@ -53,14 +84,8 @@ extension Store {
                       previous, hash FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?
                     """)
             return try Row.fetchAll(statement, arguments: [sequence, limit]).map { row in
-                let uid: UInt32? = row[3]
-                let origin = uid.map { uid in
-                    Origin(uid: uid, gid: row[4] ?? 0, pid: row[5] ?? 0, unit: row[6], socket: row[7] ?? "")
-                }
-                return AuditRow(
-                    sequence: row[0], at: row[1], event: row[2], origin: origin, job: row[8], project: row[9],
-                    model: row[10], details: row[11], previous: Self.hexadecimal(row[12] as Data),
-                    hash: Self.hexadecimal(row[13] as Data))
+                let number = try row.asWritten(Int64.self, 0, in: "a number")
+                return (try? AuditRow(row, number: number)) ?? .unreadable(number)
             }
         }
     }

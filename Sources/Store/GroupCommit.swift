@@ -24,6 +24,7 @@ final class GroupCommit: Sendable {
     }
 
     private let pool: DatabasePool
+    private let audit: AuditKeeping
     private let queue = DispatchQueue(label: "darkroom.store.writer")
     private let pending = Mutex(Pending())
     private let makeRoom: @Sendable () -> Bool
@@ -31,13 +32,16 @@ final class GroupCommit: Sendable {
 
     /// - Parameters:
     ///   - pool: The database.
+    ///   - audit: What a transaction does whose row of the chain cannot be written.
     ///   - makeRoom: Called when the disk is full; true when it is worth another try.
     ///   - didCommit: Called after each commit, on the writer's thread.
     init(
-        pool: DatabasePool, makeRoom: @escaping @Sendable () -> Bool = { false },
+        pool: DatabasePool, audit: AuditKeeping = AuditKeeping(),
+        makeRoom: @escaping @Sendable () -> Bool = { false },
         didCommit: @escaping @Sendable () -> Void = {}
     ) {
         self.pool = pool
+        self.audit = audit
         self.makeRoom = makeRoom
         self.didCommit = didCommit
     }
@@ -107,9 +111,11 @@ final class GroupCommit: Sendable {
     private func commitOnce(_ group: [Entry]) -> StoreError? {
         do {
             try pool.writeWithoutTransaction { database in
-                try database.inTransaction(.immediate) {
-                    for entry in group { try entry.run(database) }
-                    return .commit
+                try audit.run {
+                    try database.inTransaction(.immediate) {
+                        for entry in group { try entry.run(database) }
+                        return .commit
+                    }
                 }
             }
             didCommit()

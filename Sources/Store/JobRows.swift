@@ -5,13 +5,16 @@ package import Wire
 import Crypto
 import FoundationEssentials
 
-/// Who asked, as the kernel and the listening socket say; pid and unit are attribution.
+/// Who asked, as the kernel and the listening socket say; pid, unit, session and executable are attribution.
 package struct Origin: Sendable, Hashable {
     package var uid: UInt32
     package var gid: UInt32
     package var pid: Int32
     package var unit: String?
     package var socket: String
+    /// In the details of the rows that tell of an act of theirs; a job's own rows name them once, at its admission.
+    package var session: String?
+    package var executable: String?
 
     package init(uid: UInt32, gid: UInt32, pid: Int32, unit: String?, socket: String) {
         self.uid = uid

@@ -102,13 +102,17 @@ extension Store {
     package func auditHead() async throws(StoreError) -> AuditHead? {
         try await read { database in
             try Row.fetchOne(database, sql: "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1")
-                .map { AuditHead(sequence: $0[0], hash: Self.hexadecimal($0[1] as Data)) }
+                .map { row in
+                    AuditHead(
+                        sequence: try row.asWritten(Int64.self, 0, in: "the newest row"),
+                        hash: Self.hexadecimal(try row.asWritten(Data.self, 1, in: "the newest row")))
+                }
         }
     }
 
-    /// Recomputes the whole chain.
-    package func verifyAudit() async throws(StoreError) -> AuditVerdict {
-        try await read { try AuditChain.verify($0) }
+    /// Recomputes the whole chain, and looks for a row that was noted elsewhere.
+    package func verifyAudit(anchor: AuditHead? = nil) async throws(StoreError) -> AuditVerdict {
+        try await read { try AuditChain.verify($0, anchor: anchor) }
     }
 }
 

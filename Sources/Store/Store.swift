@@ -20,6 +20,7 @@ package final class Store: Sendable {
     let directory: StateDirectory
     let pool: DatabasePool
     let commits: GroupCommit
+    let audit = AuditKeeping()
     let reserve: Reserve
 
     /// Opens the state directory, making what is missing, and tidies up after the run before.
@@ -61,7 +62,7 @@ package final class Store: Sendable {
         try directory.clearTemporary()
         let (news, input) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.news = news
-        commits = GroupCommit(pool: pool, makeRoom: reserve.giveUp) { input.yield() }
+        commits = GroupCommit(pool: pool, audit: audit, makeRoom: reserve.giveUp) { input.yield() }
     }
 
     /// Opens the database as this program has it.

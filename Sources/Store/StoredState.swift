@@ -27,10 +27,10 @@ package struct StoredState: Sendable {
         }
     }
 
-    /// Recomputes the audit chain, as of now.
-    package func verifyAudit() throws(StoreError) -> AuditVerdict {
+    /// Recomputes the audit chain, as of now, and looks for a row that was noted elsewhere.
+    package func verifyAudit(anchor: AuditHead? = nil) throws(StoreError) -> AuditVerdict {
         do {
-            return try database.read { try AuditChain.verify($0) }
+            return try database.read { try AuditChain.verify($0, anchor: anchor) }
         } catch {
             throw StoreError(error)
         }

@@ -46,16 +46,6 @@ package final class ServiceManager: Sendable {
         try send(["STOPPING=1"] + Self.statusFields(status))
     }
 
-    /// Says that the daemon is about to exit because it failed.
-    ///
-    /// - Parameters:
-    ///   - errno: Shown by systemd as `StatusErrno`.
-    ///   - status: One sentence for a person.
-    /// - Throws: What `sendto(2)` says.
-    package func failing(errno: Int32, status: String) throws(NotifyError) {
-        try send(["ERRNO=\(errno)"] + Self.statusFields(status))
-    }
-
     /// Asks for more time to start, reload or stop, counted from now.
     ///
     /// It has effect only once the unit's own timeout has passed, so it is sent again within each window.
@@ -66,9 +56,6 @@ package final class ServiceManager: Sendable {
 
     /// Restarts the watchdog's count.
     package func ping() throws(NotifyError) { try send(["WATCHDOG=1"]) }
-
-    /// Has the watchdog act at once, for a fault that a restart may mend.
-    package func triggerWatchdog() throws(NotifyError) { try send(["WATCHDOG=trigger"]) }
 
     /// Sets the line that `systemctl status` shows: never a prompt, a path or a key.
     ///

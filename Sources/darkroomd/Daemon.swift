@@ -64,6 +64,7 @@ struct Daemon: Sendable {
                     "a project has no key; its requests are refused", metadata: ["project": "\(project.name)"])
             }
         }
+        store.goOnWithoutRecord(configuration.failsOpen)
         engine = Startup.engine(store, generators, configuration, logger)
         server = Startup.server(listening, configuration.limits, DropLog(logger: logger))
         methods = Methods(
@@ -105,7 +106,10 @@ struct Daemon: Sendable {
 
     private func run(_ watchdog: Watchdog?) async throws {
         try await withThrowingTaskGroup { group in
-            if let mirror { group.addTask { await mirror.run() } }
+            if let mirror {
+                await mirror.lookBack()
+                group.addTask { await mirror.run() }
+            }
             try await keepRecord(watchdog)
             await mirror?.rest(for: .seconds(1))
             group.cancelAll()
@@ -163,32 +167,54 @@ struct Daemon: Sendable {
                 }
             }
             for listing in listings { group.addTask { await listing.run() } }
-            if manager.isListening {
-                group.addTask { await manager.sendStatus() }
-                group.addTask { await tellStatus() }
-            }
             await announce()
             if let watchdog, let probe {
                 group.addTask { await watchdog.run { await probe.isAnswered() } }
             }
-            // It only throws when this task is cancelled, and then everything ends anyway.
-            try? await gracefulShutdown()
+            await tellUntilStopped()
             await stop()
             group.cancelAll()
         }
     }
 
-    /// READY, once a client has been served through the socket that all clients use.
-    private func announce() async {
-        if let probe, await !probe.isAnswered() {
-            logger.error("the daemon's own probe gets no answer on its socket; the watchdog will see none either")
+    /// Tells how things stand until the end begins; after that nobody is told that the daemon serves.
+    private func tellUntilStopped() async {
+        await withTaskGroup { group in
+            if manager.isListening {
+                group.addTask { await manager.sendStatus() }
+                group.addTask { await tellStatus() }
+            }
+            // It only throws when this task is cancelled, and then everything ends anyway.
+            try? await gracefulShutdown()
+            group.cancelAll()
         }
+    }
+
+    /// READY, once a client has been served through the socket that all clients use, or nothing when the end comes first.
+    private func announce() async {
+        guard await isServed() else { return }
         do {
             try manager.ready(status: await statusLine())
         } catch {
             logger.error("systemd could not be told that the daemon is ready", metadata: ["error": "\(error)"])
         }
         logger.info("ready", metadata: ["version": "\(Release.version)"])
+    }
+
+    private func isServed() async -> Bool {
+        guard let probe else { return true }
+        var isTold = false
+        while await !probe.isAnswered() {
+            if !isTold {
+                logger.error("the daemon's own probe gets no answer on its socket; it is not ready before that")
+            }
+            isTold = true
+            let isGoingOn = await cancelWhenGracefulShutdown {
+                (try? await Task.sleep(for: .milliseconds(500))) != nil
+            }
+            guard isGoingOn else { return false }
+        }
+        return true
     }
 
     private func stop() async {
@@ -217,7 +243,9 @@ struct Daemon: Sendable {
         guard let status = try? await engine.status() else { return "serving; the state cannot be read" }
         let keys = methods.projects.map { "\($0.configuration.name): key \($0.key.current.rawValue)" }
         let refused = methods.live.isRefused ? "; the last reload was refused: see journalctl -u darkroom" : ""
-        return "serving, \(status.inFlight) in flight, \(status.queued) queued, \(status.unknown) unknown; "
+        let missing = methods.store.unrecordedCount > 0 ? ", \(methods.store.unrecordedCount) rows are missing" : ""
+        let record = methods.store.isRecording ? "" : "the record cannot be written\(missing); "
+        return "\(record)serving, \(status.inFlight) in flight, \(status.queued) queued, \(status.unknown) unknown; "
             + keys.joined(separator: ", ") + refused
     }
 }

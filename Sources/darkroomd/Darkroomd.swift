@@ -3,6 +3,7 @@
 import ArgumentParser
 import Glibc
 import Logging
+import Store
 import Systemd
 import Wire
 
@@ -53,6 +54,12 @@ struct Darkroomd: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "With --verify-audit: a row that has to be there, as darkroom audit head printed it once, NUMBER:HASH.",
+            valueName: "row"))
+    var anchor: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Copy the database of the state directory to this file, and end; a daemon may run meanwhile. The images are files of their own below artifacts: copy them after it.",
             valueName: "file"))
     var backup: String?
@@ -63,6 +70,10 @@ struct Darkroomd: AsyncParsableCommand {
     func validate() throws {
         guard [checkConfig, verifyAudit, backup != nil].count(where: { $0 }) <= 1 else {
             throw ValidationError("--check-config, --verify-audit and --backup are different things to do")
+        }
+        guard anchor == nil || verifyAudit else { throw ValidationError("--anchor belongs to --verify-audit") }
+        guard anchor.map({ AuditHead($0) != nil }) != false else {
+            throw ValidationError("--anchor takes NUMBER:HASH, as darkroom audit head prints them")
         }
         guard UInt32(socketMode, radix: 8).map({ $0 <= 0o777 }) == true else {
             throw ValidationError("--socket-mode takes an octal mode from 0000 to 0777, like 0660")
@@ -76,7 +87,9 @@ struct Darkroomd: AsyncParsableCommand {
         LoggingSystem.bootstrap { destination.makeHandler(label: $0) }
         let logger = Logger(label: "darkroomd")
         do throws(StartFailure) {
-            if verifyAudit { return try Maintenance.verifyAudit(of: try Startup.statePath(self, environment)) }
+            if verifyAudit {
+                return try Maintenance.verifyAudit(of: try Startup.statePath(self, environment), anchor: anchor)
+            }
             if let backup { return try Maintenance.backUp(try Startup.statePath(self, environment), to: backup) }
             let settings = try Settings(reading: self)
             if checkConfig { return settings.printCautions() }

@@ -140,7 +140,7 @@ private enum Credential {
         _ credentials: CredentialsDirectory, _ names: [String]
     ) throws(CredentialError) -> Credential {
         do throws(CredentialError) {
-            let (name, key) = try credentials.readKey(firstOf: names) { ApiKey(Self.text($0)) }
+            let (name, key) = try credentials.readKey(firstOf: names) { ApiKey($0) }
             return key.map { .key($0) } ?? .none(.unusable(CredentialError.malformed(name: name).description))
         } catch {
             switch error {

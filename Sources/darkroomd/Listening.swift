@@ -21,9 +21,14 @@ struct Listening: Sendable {
             throw StartFailure(status: StartFailure.badConfiguration, message: "\(error)")
         }
         guard passed.isEmpty else {
+            guard let api = passed.first(where: { $0.name == Rule.SocketName.api.rawValue }) else {
+                throw StartFailure(
+                    status: StartFailure.badConfiguration,
+                    message: "systemd handed over the socket for admins alone, and nobody else could ask; "
+                        + "start darkroom.socket too")
+            }
             bound = []
-            let api = passed.first { $0.name == Rule.SocketName.api.rawValue }
-            probePath = api.flatMap { Self.path(of: $0.descriptor) }
+            probePath = Self.path(of: api.descriptor)
             listeners = passed.map {
                 LineServer.Listener(descriptor: OwnedDescriptor(taking: $0.descriptor), name: $0.name)
             }

@@ -7,11 +7,15 @@ import Store
 enum Maintenance {
     /// Says on standard output how many rows the audit chain has.
     ///
+    /// - Parameters:
+    ///   - path: The state directory.
+    ///   - anchor: NUMBER:HASH of a row that has to be there.
     /// - Throws: With the first row that does not follow, when it is broken.
-    static func verifyAudit(of path: String) throws(StartFailure) {
+    static func verifyAudit(of path: String, anchor: String?) throws(StartFailure) {
+        let anchor = anchor.flatMap { AuditHead($0) }
         let verdict: AuditVerdict
         do throws(StoreError) {
-            verdict = try StoredState(path: path).verifyAudit()
+            verdict = try StoredState(path: path).verifyAudit(anchor: anchor)
         } catch {
             throw failure(error, path)
         }
@@ -19,6 +23,13 @@ enum Maintenance {
             throw StartFailure(
                 status: StartFailure.badData,
                 message: "the audit chain is broken: row \(row) does not follow from the one before it")
+        }
+        if let anchor, verdict.isAnchored == false {
+            throw StartFailure(
+                status: StartFailure.badData,
+                message:
+                    "the audit chain is whole and another: row \(anchor.sequence) is missing or not the one of --anchor"
+            )
         }
         print("the audit chain is whole: \(verdict.rows) \(verdict.rows == 1 ? "row" : "rows")")
     }

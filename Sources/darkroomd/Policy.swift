@@ -19,12 +19,13 @@ struct Policy: Sendable {
     struct Verdict: Sendable {
         /// `FILE:LINE` of the rule; absent when there are no rules.
         var rule: String?
-        /// Whom the rule matches, by which its budget is found again.
-        var match = ""
+        /// What each rule that decided leaves, with whom it matches, by which its budget is found again.
+        var grants: [(match: String, allowance: Rule.Allowance)] = []
         /// The priority class that the rule gives, unless the caller asks for bulk.
         var priority: Priority?
         /// Whose key and quota serve it, best first; nil: any.
         var projects: [String]?
+        /// The least of the grants.
         var allowance = Rule.Allowance()
         var logsPrompt = false
         /// Of which all count that are the principal's.
@@ -76,11 +77,48 @@ struct Policy: Sendable {
             }
             return .allowed(Verdict(budgets: budgets))
         }
-        guard let rule = rules.first(where: { $0.matches(principal) }) else {
+        let deciding: [Rule]
+        switch rulesDeciding(about: principal) {
+        case .rules(let rules): deciding = rules
+        case .unclear(let error, let place): return .refused(error, rule: place)
+        }
+        guard !deciding.isEmpty else {
             return .refused(.denied("no rule lets you ask for images", "ask an admin of this host"), rule: nil)
         }
-        if let refusal = refusal(of: params, method, by: rule) { return .refused(refusal, rule: rule.place) }
-        return .allowed(verdict(of: rule))
+        for rule in deciding {
+            if let refusal = refusal(of: params, method, by: rule) { return .refused(refusal, rule: rule.place) }
+        }
+        let verdict = verdict(of: deciding)
+        guard verdict.projects?.isEmpty != true else {
+            return .refused(
+                .denied("no project is in both rules that match you", "ask an admin of this host", "project"),
+                rule: verdict.rule)
+        }
+        return .allowed(verdict)
+    }
+
+    private enum Deciding {
+        /// In order; more than one has to let a request through: what is for a unit only narrows what is for its user.
+        case rules([Rule])
+        case unclear(WireError, rule: String)
+    }
+
+    private func rulesDeciding(about principal: Principal) -> Deciding {
+        var deciding: [Rule] = []
+        for rule in rules.lazy.map({ $0.lookedUp() }) where rule.unit == nil || deciding.isEmpty {
+            switch rule.match(of: principal) {
+            case .no: continue
+            case .unclear(let name):
+                // Passed on to a wider rule, whom this one keeps in bounds would have none.
+                let error = WireError.denied(
+                    "a rule is for the \(name), who cannot be looked up now and may be you",
+                    "try again when the directory of users answers")
+                return .unclear(error, rule: rule.place)
+            case .yes: deciding.append(rule)
+            }
+            if rule.unit == nil { break }
+        }
+        return .rules(deciding)
     }
 
     /// Whether a principal may make this image; as `decide`.
@@ -95,26 +133,39 @@ struct Policy: Sendable {
 
     /// What bounds a principal, whatever is asked for.
     func terms(for principal: Principal) -> Terms {
-        guard let rule = rules.first(where: { $0.matches(principal) }) else {
+        guard case .rules(let deciding) = rulesDeciding(about: principal), !deciding.isEmpty else {
             return Verdict(budgets: budgets).terms(for: principal)
         }
-        return verdict(of: rule).terms(for: principal)
+        return verdict(of: deciding).terms(for: principal)
     }
 
-    private func verdict(of rule: Rule) -> Verdict {
-        Verdict(
-            rule: rule.place, match: rule.match, priority: rule.priority, projects: rule.projects,
-            allowance: rule.allowance, logsPrompt: rule.logsPrompts, budgets: budgets,
-            abortsOnCancel: rule.cancel == .abort)
+    private func verdict(of rules: [Rule]) -> Verdict {
+        var verdict = Verdict(rule: rules.first?.place, budgets: budgets)
+        for rule in rules {
+            verdict.grants.append((rule.match, rule.allowance))
+            verdict.allowance = verdict.allowance.least(rule.allowance)
+            verdict.priority = rule.priority == .bulk ? .bulk : verdict.priority ?? rule.priority
+            verdict.logsPrompt = verdict.logsPrompt || rule.logsPrompts
+            verdict.abortsOnCancel = verdict.abortsOnCancel || rule.cancel == .abort
+            guard let projects = rule.projects else { continue }
+            verdict.projects = verdict.projects?.filter(projects.contains) ?? projects
+        }
+        return verdict
     }
 
     /// Whether a principal may have the daemon diagnosed: whoever may ask for any image.
     func checkDiagnosis(by principal: Principal) throws(WireError) {
         guard !rules.isEmpty, !principal.isAdmin else { return }
-        guard let rule = rules.first(where: { $0.matches(principal) }) else {
-            throw .denied("no rule lets you ask for images", "ask an admin of this host")
+        switch rulesDeciding(about: principal) {
+        case .rules(let deciding):
+            guard !deciding.isEmpty else {
+                throw .denied("no rule lets you ask for images", "ask an admin of this host")
+            }
+            for rule in deciding {
+                if let refusal = Self.refusal(of: Diagnose.name, by: rule) { throw refusal }
+            }
+        case .unclear(let error, _): throw error
         }
-        if let refusal = Self.refusal(of: Diagnose.name, by: rule) { throw refusal }
     }
 
     /// The error that `check` would throw, if any.
@@ -129,7 +180,7 @@ struct Policy: Sendable {
             guard rule.unit != nil else { return false }
             var anywhere = rule
             anywhere.unit = nil
-            return anywhere.matches(principal)
+            return anywhere.lookedUp().match(of: principal) == .yes
         }
     }
 

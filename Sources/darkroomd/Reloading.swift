@@ -79,6 +79,7 @@ struct Reloading: Sendable {
         let late = waitingForRestart(configuration)
         try await record(.policyLoaded, by: principal, ["hash": .string(configuration.hash)])
         live.adopt(settings)
+        store.goOnWithoutRecord(configuration.failsOpen)
         engine.adopt(Startup.engineSettings(configuration))
         await server.adopt(Startup.serverLimits(configuration.limits))
         for caution in configuration.cautions + late { logger.warning("\(caution)") }

@@ -141,6 +141,7 @@ enum Startup {
         bounds.connections = limits.maxConnections
         bounds.connectionsPerUser = limits.maxConnectionsPerUser
         bounds.exemptProcess = getpid()
+        bounds.reservedListener = Rule.SocketName.admin.rawValue
         return bounds
     }
 

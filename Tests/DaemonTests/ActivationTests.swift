@@ -20,16 +20,17 @@ import Wire
     }
 
     /// Lets `systemd-socket-activate` listen, and gives it back once it does; the first connection starts the daemon.
-    private func activate(names: String?) throws -> ChildProcess {
+    private func activate(names: String?, paths: [String]? = nil) throws -> ChildProcess {
+        let paths = paths ?? [api, admin]
         let arguments =
-            ["--listen=\(api)", "--listen=\(admin)"] + (names.map { ["--fdname=\($0)"] } ?? []) + [
+            paths.map { "--listen=\($0)" } + (names.map { ["--fdname=\($0)"] } ?? []) + [
                 "--setenv=NOTIFY_SOCKET=\(manager.path)", BuiltProduct.path(of: "darkroomd"), "--state",
                 directory.file("state"),
             ]
         // It tells that it listens on standard error, which only a pipe lets us wait for.
         let process = try ChildProcess(
             "/bin/sh", ["-c", "exec systemd-socket-activate \"$@\" 2>&1", "sh"] + arguments)
-        for path in [api, admin] {
+        for path in paths {
             let line = try #require(process.readLine())
             #expect(line.hasPrefix("Listening on \(path) as "))
         }
@@ -49,6 +50,41 @@ import Wire
         #expect(output.status == 0, "\(output.standardOutput)")
         // They are not the daemon's: whoever connects now starts the next one.
         #expect(FileManager.default.fileExists(atPath: api) && FileManager.default.fileExists(atPath: admin))
+    }
+
+    @Test func withTheAdminsSocketAloneItDoesNotStart() throws {
+        let process = try activate(names: "admin", paths: [admin])
+        let knock = try RawSocket(admin)
+        defer { knock.close() }
+        let output = process.finish()
+        #expect(output.status == 78)
+        #expect(output.standardOutput.contains("start darkroom.socket too"), "\(output.standardOutput)")
+        #expect(!manager.transcript.contains { $0.contains("READY=1") })
+    }
+
+    /// The probe connects to the path that the socket was bound to, where for a while nothing is.
+    @Test func itIsReadyOnceAClientWouldBeServedAndNotBefore() throws {
+        let process = try activate(names: "api:admin")
+        try FileManager.default.moveItem(atPath: api, toPath: directory.file("elsewhere"))
+        let knock = try RawSocket(directory.file("elsewhere"))
+        #expect(try knock.call(1, "server.hello").error == nil)
+        while let line = process.readLine(), !line.contains("it is not ready before that") {}
+        #expect(!manager.transcript.contains { $0.contains("READY=1") })
+        try FileManager.default.moveItem(atPath: directory.file("elsewhere"), toPath: api)
+        #expect(manager.wait(for: "READY=1", orEndOf: process))
+        process.signal(SIGTERM)
+        #expect(process.finish().status == 0)
+    }
+
+    @Test func whoNeverGetsReadyIsStoppedAllTheSame() throws {
+        let process = try activate(names: "api:admin")
+        try FileManager.default.moveItem(atPath: api, toPath: directory.file("elsewhere"))
+        let knock = try RawSocket(directory.file("elsewhere"))
+        #expect(try knock.call(1, "server.hello").error == nil)
+        while let line = process.readLine(), !line.contains("it is not ready before that") {}
+        process.signal(SIGTERM)
+        #expect(process.finish().status == 0)
+        #expect(!manager.transcript.contains { $0.contains("READY=1") })
     }
 
     @Test(arguments: [("api:metrics", "metrics"), ("Api:admin", "Api"), (nil, "unknown")])

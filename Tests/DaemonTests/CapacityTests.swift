@@ -73,8 +73,12 @@ import Wire
         for socket in held { #expect(try socket.call(1, "server.hello").error == nil) }
         let descriptors = try daemon.openDescriptorCount()
         for _ in 0..<20 { try expectRefusal(try RawSocket(daemon.socket)) }
-        // The admin's socket is no way around the total.
+        // An admin can look at a full house; sixteen can.
+        let admins = try (0..<16).map { _ in try RawSocket(daemon.adminSocket) }
+        for socket in admins { #expect(try socket.call(1, "server.hello").error == nil) }
         try expectRefusal(try RawSocket(daemon.adminSocket))
+        try expectRefusal(try RawSocket(daemon.socket))
+        for socket in admins { socket.close() }
         #expect(try daemon.settles(to: descriptors, calling: held[0]))
         held.removeLast().close()
         #expect(try daemon.settles(to: descriptors - 1, calling: held[0]))

@@ -47,8 +47,9 @@ extension ConfigurationTests {
         let inUnit = principal(1000, unit: "build-7.service")
         #expect(policy.refusal(of: params, by: inUnit)?.path == "model")
         params.model = "gemini-3.1-flash-lite-image"
-        #expect(policy.refusal(of: params, by: inUnit) == nil)
-        // Outside of the unit the second rule decides: the model's own size is 1K, and that is not in its list.
+        // What the unit's rule lets through has to pass the one that it narrows.
+        #expect(policy.refusal(of: params, by: inUnit)?.path == "imageSize")
+        // Outside of the unit the second rule alone decides: the model's own size is 1K, and that is not in its list.
         #expect(policy.refusal(of: params, by: principal(1000))?.path == "imageSize")
         params.model = "flash"
         params.imageSize = "512"

@@ -124,7 +124,7 @@ import Wire
         let configuration = try load("[[rule]]\nuser = \"nobody-of-this-name\"\n")
         #expect(configuration.cautions.count == 1)
         let root = Principal(uid: 0, gid: 0, groups: [], pid: 1, unit: nil, socket: "api", isAdmin: false)
-        #expect(configuration.rules.map { $0.matches(root) } == [false])
+        #expect(configuration.rules.map { $0.match(of: root) } == [.no])
     }
 
     @Test func linesAreCountedAlikeWithCRLF() {

@@ -48,9 +48,11 @@ private final class KeptJournal: Sendable {
         store = try Store(path: directory.path + "/state", now: Timestamp(milliseconds: 1000))
     }
 
-    private func mirror(_ journal: KeptJournal, backlog: Int64 = 1000) -> JournalMirror {
+    private func mirror(
+        _ journal: KeptJournal, backlog: Int64 = 1000, pause: @escaping @Sendable () async -> Bool = { false }
+    ) -> JournalMirror {
         JournalMirror(
-            store, position: MirrorPosition(in: store), backlog: backlog,
+            store, position: MirrorPosition(in: store), backlog: backlog, pause: pause,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, deliver: journal.deliver)
     }
 
@@ -103,6 +105,64 @@ private final class KeptJournal: Sendable {
             ])
     }
 
+    @Test func aJournalThatIsBackGetsTheRowsWithoutANewOne() async throws {
+        let journal = KeptJournal()
+        journal.set(isThere: false)
+        try await store.record(denied(7))
+        let (pauses, end) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let mirror = mirror(journal) {
+            var iterator = pauses.makeAsyncIterator()
+            return await iterator.next() != nil
+        }
+        let running = Task { await mirror.run() }
+        await journal.tries(1)
+        journal.set(isThere: true)
+        // As many as it takes: that the delivery failed is noted after it was tried.
+        while MirrorPosition(in: store).read() < 1 {
+            end.yield()
+            await Task.yield()
+        }
+        running.cancel()
+        await running.value
+        #expect(journal.entries.count == 1)
+    }
+
+    @Test func anOlderLedgerThatWasPutBackIsToldAndMirrored() async throws {
+        for pid in Int32(1)...3 { try await store.record(denied(pid)) }
+        MirrorPosition(in: store).write(7)
+        let journal = KeptJournal()
+        let mirror = mirror(journal)
+        await mirror.lookBack()
+        try await store.record(denied(9))
+        let running = Task { await mirror.run() }
+        await journal.tries(2)
+        running.cancel()
+        await running.value
+        let gap = try #require(journal.entries.first)
+        #expect(gap.contains("DARKROOM_EVENT=gap") && gap.contains("DARKROOM_LEDGER_SHORTER_BY=4"), "\(gap)")
+        #expect(gap.contains("DARKROOM_SEQUENCE=4"))
+        #expect(journal.entries.last?.contains("DARKROOM_SEQUENCE=5") == true)
+        // What is not shorter is left alone.
+        await mirror.lookBack()
+        #expect(try await store.auditHead()?.sequence == 5)
+    }
+
+    @Test func aRowThatSomebodyEditedIsMirroredAsUnreadable() async throws {
+        for pid in Int32(1)...2 { try await store.record(denied(pid)) }
+        _ = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            with sqlite3.connect(sys.argv[1]) as c: c.execute("UPDATE audit SET uid = -1 WHERE sequence = 1")
+            """, directory.path + "/state/darkroom.sqlite")
+        let journal = KeptJournal()
+        let running = Task { await mirror(journal).run() }
+        await journal.tries(2)
+        running.cancel()
+        await running.value
+        #expect(journal.entries.first?.contains("MESSAGE=a row of the record cannot be read") == true)
+        #expect(journal.entries.last?.contains("DARKROOM_SEQUENCE=2") == true)
+    }
+
     @Test func theNextRunGoesOnWhereThisOneEnded() async throws {
         let first = KeptJournal()
         try await store.record(denied(7))
@@ -142,7 +202,8 @@ private final class KeptJournal: Sendable {
             .deletingLastPathComponent()
         let catalog = try String(contentsOf: root.appending(path: "systemd/darkroom.catalog"), encoding: .utf8)
         let explained = catalog.matches(of: /(?m)^-- ([0-9a-f]{32})$/).map { String($0.output.1) }
-        let said = AuditMessage.events.values.map(\.id) + AuditMessage.kinds.values.map(\.id)
+        let said =
+            AuditMessage.events.values.map(\.id) + AuditMessage.kinds.values.map(\.id) + [AuditMessage.unreadable.id]
         #expect(Set(explained) == Set(said))
         #expect(Set(said).count == said.count)
         #expect(explained.count == said.count)

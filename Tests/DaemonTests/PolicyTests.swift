@@ -135,6 +135,75 @@ import Wire
         #expect(throws: Never.self) { try policy("[[rule]]\n\(second)\n[[rule]]\nuser = \"99\"\n") }
     }
 
+    /// Beyond what the one or the other lets through, or within both.
+    @Test(
+        arguments: [
+            (#"{"prompt":"p","model":"pro","count":1}"#, "model"),
+            (#"{"prompt":"p","model":"lite","count":3}"#, "count"),
+            (#"{"prompt":"p","model":"lite","count":2}"#, nil),
+        ] as [(String, String?)])
+    func aRuleForAUnitOnlyNarrowsWhatIsForItsUser(json: String, path: String?) throws {
+        let policy = try policy(
+            """
+            [[rule]]
+            user = "1000"
+            unit = "build-*.service"
+            max_count = 2
+            native = true
+            per_day = 9
+            max_queue = 3
+            [[rule]]
+            user = "1000"
+            models = ["lite"]
+            per_day = 5
+            max_queue = 7
+            """)
+        let inUnit = principal(unit: "build-7.service")
+        #expect(policy.refusal(of: try params(json), by: inUnit)?.path == path)
+        #expect(
+            policy.refusal(of: try params(#"{"prompt":"p","model":"lite","native":{}}"#), by: inUnit)?.path == "native")
+        let verdict = try policy.check(try params(#"{"prompt":"p","model":"lite"}"#), by: inUnit)
+        #expect(verdict.rule == directory.file("darkroom.toml") + ":1")
+        #expect(verdict.allowance.perDay == 5_000_000 && verdict.allowance.maxQueue == 3)
+        #expect(
+            verdict.terms(for: inUnit).budgets.map(\.account) == [
+                "each of uid 1000, unit build-*.service: uid 1000", "each of uid 1000: uid 1000",
+            ])
+    }
+
+    @Test func whatIsInNeitherRulesProjectsIsNobodysToServe() throws {
+        let policy = try policy(
+            """
+            [[project]]
+            name = "a"
+            [[project]]
+            name = "b"
+            [[rule]]
+            user = "1000"
+            unit = "*"
+            projects = ["a"]
+            [[rule]]
+            user = "1000"
+            projects = ["b"]
+            """)
+        let request = try params(#"{"prompt":"p"}"#)
+        #expect(policy.refusal(of: request, by: principal(unit: "x.service"))?.path == "project")
+        #expect(policy.refusal(of: request, by: principal()) == nil)
+    }
+
+    /// A directory service that is late at boot: whoever may be meant by the narrow rule is not given the wide one.
+    @Test(arguments: ["user = \"nobody-of-this-name\"", "group = \"nobody-of-this-name\""])
+    func whoMayBeMeantByANameThatIsUnknownIsNotPassedOn(match: String) throws {
+        let policy = try policy("[[rule]]\n\(match)\nmax_count = 1\n[[rule]]\nsocket = \"api\"\n")
+        let request = try params(#"{"prompt":"p"}"#)
+        // No account has this number, so it may be the one that cannot be looked up.
+        let nameless = principal(4_000_000_001)
+        let error = policy.refusal(of: request, by: nameless)
+        #expect(error?.kind == .notPermitted && error?.message.contains("cannot be looked up") == true)
+        #expect(throws: WireError.self) { try policy.checkDiagnosis(by: nameless) }
+        #expect(policy.refusal(of: request, by: principal(0)) == nil)
+    }
+
     @Test func explainingNamesTheRuleThatDecides() throws {
         let daemon = try RunningDaemon(
             configuration: """
@@ -156,13 +225,13 @@ import Wire
             try explain(#"{"user":"54321","prompt":"p","model":"lite"}"#)
                 == ExplainPolicy.Result(
                     allowed: true, rule: "\(file):5",
-                    reason: "the rule lets it through: 2.5 dollars a day; in some units an earlier rule decides"))
+                    reason: "the rule lets it through: 2.5 dollars a day; in some units an earlier rule narrows it"))
         #expect(
             try explain(#"{"user":"54321","prompt":"p","model":"pro"}"#)
                 == ExplainPolicy.Result(
                     allowed: false, rule: "\(file):5",
                     reason:
-                        "you may not ask for the model pro; you may ask for lite; in some units an earlier rule decides"
+                        "you may not ask for the model pro; you may ask for lite; in some units an earlier rule narrows it"
                 ))
         #expect(
             try explain(#"{"user":"root","prompt":"p"}"#)

@@ -38,6 +38,79 @@ import Wire
         #expect(!verdict.ok && verdict.firstBroken == 4)
     }
 
+    @Test func theRecordNamesTheProgramThatAsked() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        #expect(try client.call(2, "server.reload").error?.kind == .notPermitted)
+        let programs = try ChildProcess.python(
+            """
+            import json, sqlite3, sys
+            for event, row in sqlite3.connect(sys.argv[1]).execute("SELECT event, details FROM audit ORDER BY sequence"):
+                if event in ("accepted", "sent", "ended", "denied"):
+                    print(event, "executable" in json.loads(row or "{}"))
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        #expect(programs == "accepted True\nsent False\nended False\ndenied True\n")
+        #expect(try admin.call(3, "audit.verify").decode(VerifyAudit.Result.self).ok)
+    }
+
+    @Test func whoHasNoMoneyIsOnRecordOnceInAWhileAndWhoMayNotEachTime() throws {
+        let rule = "[[rule]]\nsocket = \"api\"\nper_day = 0.001\nmax_count = 2\n"
+        _ = try daemon.directory.write(
+            "darkroom.toml", RunningDaemon.configuration(simulator, project: rule), mode: 0o644)
+        #expect(try admin.call(1, "server.reload").error == nil)
+        for id in 2..<5 {
+            #expect(try client.call(id, "image.generate", #"{"prompt":"p"}"#).error?.kind == .overBudget)
+            #expect(try client.call(id, "image.price", #"{"prompt":"p","count":3}"#).error?.kind == .notPermitted)
+        }
+        let rows = try ChildProcess.python(
+            """
+            import json, sqlite3, sys
+            print([json.loads(row)["kind"] for row, in sqlite3.connect(sys.argv[1]).execute(
+                "SELECT details FROM audit WHERE event = 'denied' ORDER BY sequence")])
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        #expect(rows == "['over_budget', 'not_permitted', 'not_permitted', 'not_permitted']\n")
+    }
+
+    @Test func aRecordWhoseEndWasCutOffIsToldByARowNotedBefore() throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        let head = try admin.call(2, "audit.head").decode(ReadAuditHead.Result.self)
+        let anchor = "\(head.sequence):\(head.hash)"
+        func verify(_ anchor: String) throws -> VerifyAudit.Result {
+            try admin.call(3, "audit.verify", #"{"anchor":"\#(anchor)"}"#).decode(VerifyAudit.Result.self)
+        }
+        let rows = head.sequence
+        #expect(try verify(anchor) == VerifyAudit.Result(ok: true, rows: rows, firstBroken: nil, anchored: true))
+        let other = "\(head.sequence - 1):\(head.hash)"
+        #expect(try verify(other) == VerifyAudit.Result(ok: false, rows: rows, firstBroken: nil, anchored: false))
+        #expect(try admin.call(4, "audit.verify", #"{"anchor":"7"}"#).error?.path == "anchor")
+        let state = daemon.directory.file("state")
+        let program = BuiltProduct.path(of: "darkroomd")
+        let arguments = ["--verify-audit", "--state", state, "--anchor", anchor]
+        #expect(try ChildProcess.run(program, arguments).status == 0)
+        _ = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            with sqlite3.connect(sys.argv[1]) as c: c.execute("DELETE FROM audit WHERE sequence = " + sys.argv[2])
+            """, "\(state)/darkroom.sqlite", "\(head.sequence)")
+        #expect(try admin.call(5, "audit.verify").decode(VerifyAudit.Result.self).ok)
+        #expect(
+            try verify(anchor) == VerifyAudit.Result(ok: false, rows: rows - 1, firstBroken: nil, anchored: false))
+        let cut = try ChildProcess.run(program, arguments)
+        #expect(cut.status == 65 && cut.standardError.contains("row \(head.sequence) is missing"), "\(cut)")
+    }
+
+    @Test(arguments: ["hash = 7", "uid = -1"]) func anEditThatChangesATypeStopsNobody(edit: String) throws {
+        _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
+        _ = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            with sqlite3.connect(sys.argv[1]) as c: c.execute("UPDATE audit SET " + sys.argv[2] + " WHERE sequence = 4")
+            """, daemon.directory.file("state/darkroom.sqlite"), edit)
+        let verdict = try admin.call(2, "audit.verify").decode(VerifyAudit.Result.self)
+        #expect(!verdict.ok && verdict.firstBroken == 4)
+        #expect(try client.call(3, "server.metrics").error == nil)
+        #expect(try client.call(4, "image.generate", #"{"prompt":"q","delivery":"none"}"#).error == nil)
+    }
+
     /// Of the first prompt there is the hash alone; the rule of the second one wants the text too.
     @Test func aPromptIsOnRecordByItsHashUnlessARuleWantsItsText() throws {
         _ = try client.call(1, "image.generate", #"{"prompt":"first prompt","delivery":"none"}"#).decode(JobResult.self)

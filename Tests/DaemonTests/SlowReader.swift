@@ -16,7 +16,15 @@ final class SlowReader {
         guard descriptor >= 0 else { throw Trouble(what: "connect \(path): \(descriptor)") }
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit { close() }
+
+    private var isClosed = false
+
+    func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        Glibc.close(descriptor)
+    }
 
     func finishWriting() { ca_finish_writing(descriptor) }
 
@@ -59,10 +67,10 @@ final class SlowReader {
         }
     }
 
-    /// Reads to the end of the stream and tells how many lines came.
-    func receiveAll() throws -> Int {
+    /// Reads until so many lines came, or to the end of the stream, and tells how many did.
+    func receiveLines(_ most: Int = .max) throws -> Int {
         var lineCount = 0
-        while let bytes = try receive(atMost: 262_144) {
+        while lineCount < most, let bytes = try receive(atMost: 262_144) {
             var rest = bytes[...]
             while let end = rest.firstIndex(of: 0x0A) {
                 lineCount += 1

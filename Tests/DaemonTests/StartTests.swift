@@ -18,12 +18,36 @@ import Wire
         #expect(error.job == nil)
     }
 
+    /// A file of no key, and one that is no file.
+    @Test(arguments: [true, false]) func aCredentialThatCannotBeReadStopsNothingAndIsTold(isEmpty: Bool) throws {
+        let directory = try TemporaryDirectory()
+        if !isEmpty {
+            try FileManager.default.createDirectory(
+                atPath: directory.file("credentials/gemini-api-key.plain"), withIntermediateDirectories: true)
+        }
+        let daemon = try RunningDaemon(configuration: nil, key: isEmpty ? "" : nil, directory: directory)
+        let socket = try RawSocket(daemon.socket)
+        let error = try #require(try socket.call(1, "image.generate", #"{"prompt":"p"}"#).error)
+        #expect(error.kind == .keyMissing && error.job == nil)
+        #expect(error.message.contains(isEmpty ? "is empty" : "cannot be read"), "\(error.message)")
+        #expect(error.hint?.contains("systemd-creds encrypt --name=gemini-api-key - ") == true)
+        #expect(try socket.call(2, "server.status").decode(GetStatus.Result.self).projects.map(\.key) == [.missing])
+        #expect(
+            daemon.manager.wait(
+                for: "STATUS=serving, 0 in flight, 0 queued, 0 unknown; default: key missing", orEndOf: daemon.process))
+    }
+
     @Test func aRejectedKeyIsToldAndShownInTheStatus() throws {
         let simulator = try RunningSimulator()
         let daemon = try RunningDaemon(configuration: RunningDaemon.configuration(simulator), key: "AIza-wrong")
         let socket = try RawSocket(daemon.socket)
         let error = try #require(try socket.call(1, "image.generate", #"{"prompt":"p"}"#).error)
         #expect(error.kind == .keyRejected && error.charged == .no)
+        #expect(error.hint?.hasSuffix("&& systemctl restart darkroom") == true, "\(error)")
+        #expect(
+            daemon.manager.wait(
+                for: "STATUS=serving, 0 in flight, 0 queued, 0 unknown; default: key rejected", orEndOf: daemon.process)
+        )
         let status = try socket.call(2, "server.status").decode(GetStatus.Result.self)
         #expect(status.projects.map(\.key) == [.rejected])
     }
@@ -127,7 +151,30 @@ import Wire
         let ready = lines.firstIndex(of: "READY=1")
         let stopping = lines.firstIndex(of: "STOPPING=1")
         #expect(ready != nil && stopping != nil && (ready ?? 0) < (stopping ?? 0), "\(lines)")
+        #expect(!lines[(stopping ?? 0)...].contains { $0.hasPrefix("STATUS=serving") }, "\(lines)")
         #expect(!FileManager.default.fileExists(atPath: daemon.socket))
+    }
+
+    private func mode(of path: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+    }
+
+    @Test(arguments: [([], 0o600), (["--socket-mode", "0660"], 0o660)] as [([String], Int)])
+    func theSocketsThatItBindsAreItsOwnersUnlessTheModeSaysOtherwise(arguments: [String], wanted: Int) throws {
+        let daemon = try RunningDaemon(configuration: nil, key: nil, arguments: arguments)
+        #expect(try mode(of: daemon.socket) == wanted)
+        #expect(try mode(of: daemon.adminSocket) == wanted)
+    }
+
+    @Test func whatItWritesIsForItsOwnerAloneAlsoInADirectoryThatWasThere() throws {
+        let directory = try TemporaryDirectory()
+        try FileManager.default.createDirectory(
+            atPath: directory.file("state"), withIntermediateDirectories: false,
+            attributes: [.posixPermissions: 0o755])
+        let daemon = try RunningDaemon(configuration: nil, key: nil, directory: directory)
+        for name in ["darkroom.sqlite", "darkroom.sqlite-wal", "darkroom.sqlite-shm"] {
+            #expect(try mode(of: daemon.directory.file("state/\(name)")) == 0o600, "\(name)")
+        }
     }
 
     @Test(.backs(.paidForOnceAndKept)) func whatWasSentWhenTheDaemonWasKilledIsUnknownAndWhatWasQueuedGoesOn() throws {

@@ -114,6 +114,6 @@ struct Unit {
         #expect(service["Service.LoadCredential"] == ["gemini-api-key.plain"])
         #expect(service["Service.LimitCORE"] == ["0"])
         #expect(service["Service.MemorySwapMax"] == ["0"])
-        #expect(service["Service.Environment"] == ["SWIFT_BACKTRACE=enable=no"])
+        #expect(service["Service.Environment"] == ["SWIFT_BACKTRACE=enable=no", "LIBDISPATCH_LOG=NO"])
     }
 }

@@ -56,6 +56,20 @@ struct SchedulerTests {
         #expect(scheduler.admit(ticket(6), mayStart: true, now: 0) == .queue)
     }
 
+    @Test func whoHasFilledTheQueueLocksNobodyOut() {
+        var scheduler = scheduler(total: 20, perPrincipal: 20, slots: 0)
+        for job in 1...20 { #expect(scheduler.admit(ticket(job), mayStart: true, now: 0) == .queue) }
+        #expect(scheduler.admit(ticket(21), mayStart: true, now: 0) == .refused(.total))
+        #expect(scheduler.admit(ticket(22, of: 2), mayStart: true, now: 0) == .queue)
+        #expect(scheduler.admit(ticket(23, of: 3), mayStart: true, now: 0) == .queue)
+        #expect(scheduler.admit(ticket(24, of: 4), mayStart: true, now: 0) == .refused(.total))
+        scheduler.withdraw(23)
+        // It has one already, which is less than a tenth.
+        #expect(scheduler.admit(ticket(25, of: 2), mayStart: true, now: 0) == .queue)
+        scheduler.withdraw(1)
+        #expect(scheduler.admit(ticket(26, of: 2), mayStart: true, now: 0) == .refused(.total))
+    }
+
     @Test func principalsTakeTurns() {
         var scheduler = scheduler()
         for job in 1...4 { scheduler.put(ticket(job, of: 1)) }

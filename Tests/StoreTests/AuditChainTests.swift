@@ -47,11 +47,30 @@ struct AuditChainTests {
         "UPDATE audit SET details = '' WHERE sequence = 3", "UPDATE audit SET hash = x'00' WHERE sequence = 3",
         "UPDATE audit SET previous = x'00' WHERE sequence = 3",
         "UPDATE audit SET model = project || model, project = '' WHERE sequence = 3",
+        // Of other types than were ever written.
+        "UPDATE audit SET hash = 7 WHERE sequence = 3", "UPDATE audit SET previous = 'x' WHERE sequence = 3",
+        "UPDATE audit SET uid = -1 WHERE sequence = 3", "UPDATE audit SET event = 2.5 WHERE sequence = 3",
     ])
     func anyEditBreaksTheChainThere(edit: String) async throws {
         let state = try await written()
         try state.edit { try $0.execute(sql: edit) }
-        #expect(try await state.open().verifyAudit().firstBroken == 3)
+        let store = try state.open()
+        #expect(try await store.verifyAudit().firstBroken == 3)
+        let rows = try await store.auditRows(after: 0, limit: 10)
+        #expect(rows.map(\.sequence) == [1, 2, 3, 4, 5])
+    }
+
+    @Test(arguments: ["hash = 7", "hash = 0.5"]) func nothingFollowsARowWhoseHashCannotBeRead(edit: String) async throws
+    {
+        let state = try await written()
+        try state.edit { try $0.execute(sql: "UPDATE audit SET \(edit) WHERE sequence = 5") }
+        let store = try state.open()
+        await #expect(throws: StoreError.corrupt("the newest row of the audit chain")) {
+            try await store.record(AuditEntry(.denied, at: 6))
+        }
+        await #expect(throws: StoreError.corrupt("the newest row of the audit chain")) { try await store.auditHead() }
+        #expect(try await store.auditRows(after: 4, limit: 10).map(\.event) == [AuditRow.unreadableEvent])
+        #expect(try await store.verifyAudit().firstBroken == 5)
     }
 
     @Test(.backs(.everyActIsOnRecord)) func aMissingRowBreaksTheChain() async throws {

@@ -66,6 +66,13 @@ int ca_is_hung_up(int socket);
 /// shutdown(SHUT_WR).
 int ca_finish_writing(int socket);
 
+/// shutdown(SHUT_RDWR); what was sent can still be read.
+int ca_finish(int socket);
+
+/// What was sent and is not received yet, as memory of the kernel's (SIOCOUTQ, unix_outq_len in net/unix/af_unix.c);
+/// 0 when the peer of a Unix socket has received all of it or is gone.
+int ca_unread(int socket);
+
 /// Sets O_NONBLOCK.
 int ca_set_nonblocking(int descriptor);
 
@@ -142,6 +149,3 @@ int ca_limit_arenas(int count);
 
 /// The words for an errno, from a constant table ("Unknown error" for a number it lacks).
 const char *ca_error_description(int number);
-
-/// Overwrites with zeros in a way that no compiler removes.
-void ca_zero(void *bytes, size_t count);

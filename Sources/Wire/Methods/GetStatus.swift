@@ -15,6 +15,10 @@ public enum GetStatus: Method {
         /// Jobs whose outcome nobody knows, their cost still held.
         public var unknown: Int
         public var diskFreeBytes: Int64
+        /// False when the record cannot be written; absent as long as it can.
+        public var recording: Bool?
+        /// Rows that the record lacks and does not tell of yet; absent when there are none.
+        public var unrecorded: Int?
 
         public init(
             ready: Bool, startedAt: Timestamp, projects: [Project], inFlight: Int, queued: Int, unknown: Int,

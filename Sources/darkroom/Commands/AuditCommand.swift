@@ -18,10 +18,17 @@ struct VerifyCommand: DarkroomCommand {
     @OptionGroup var root: Darkroom
     @OptionGroup var admin: AdminOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "A row that has to be there, as audit head printed it once: a record whose end was cut off is whole.",
+            valueName: "number:hash"))
+    var anchor: String?
+
     func run() throws {
         let received: Received<VerifyAudit.Result>
         do {
-            received = try admin.connect(root).call(VerifyAudit.self, NoParams(), within: .seconds(3600))
+            received = try admin.connect(root).call(
+                VerifyAudit.self, VerifyAudit.Params(anchor: anchor), within: .seconds(3600))
         } catch let error as WireError {
             throw CommandError(.unverified, error.message, hint: error.hint)
         } catch let error as ClientError {
@@ -32,6 +39,8 @@ struct VerifyCommand: DarkroomCommand {
             Conversation.answer(json: try JSONAnswer.plain(received.line))
         } else if result.ok {
             Conversation.answer("whole, \(result.rows) rows")
+        } else if result.firstBroken == nil {
+            Conversation.answer("whole, \(result.rows) rows, and another: the anchor's row is missing or differs")
         } else {
             Conversation.answer("broken" + (result.firstBroken.map { " at row \($0)" } ?? "") + ", \(result.rows) rows")
         }

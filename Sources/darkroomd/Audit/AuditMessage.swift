@@ -41,6 +41,9 @@ struct AuditMessage: Sendable, Equatable {
         .gap: AuditMessage("2ca3f2df60e049cf8289c97aa9e813a5", 2, "rows of the record are missing in the journal"),
     ]
 
+    /// A row that somebody has edited so that it cannot be read.
+    static let unreadable = AuditMessage("d2f4a6a0c1b94b5e9a5f3b7c08e61d42", 2, "a row of the record cannot be read")
+
     /// For what ended or was denied with an error of this kind, and needs other words than the event's.
     static let kinds: [ErrorKind: AuditMessage] = [
         .notPermitted: AuditMessage("bfa2995ab66140a6aaebc10a940d6cef", 4, "the policy denied a request"),
@@ -66,6 +69,8 @@ struct AuditMessage: Sendable, Equatable {
             self = known
         } else if let known = AuditEvent(rawValue: event).flatMap({ Self.events[$0] }) {
             self = known
+        } else if event == AuditRow.unreadableEvent {
+            self = .unreadable
         } else {
             // Written by a newer version: it is on record all the same.
             self.init("90e020779add48f1997d799957ec0004", 6, "\(event.prefix(64))")

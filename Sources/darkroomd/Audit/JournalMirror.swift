@@ -20,36 +20,74 @@ struct JournalMirror: Sendable {
     private let thread = DispatchQueue(label: "darkroom.audit.mirror")
     private let deliver: @Sendable (JournalEntry) -> Bool
     private let backlog: Int64
+    private let pause: @Sendable () async -> Bool
     private let logger: Logger
 
     /// - Parameters:
     ///   - store: Whose chain.
     ///   - position: Where the run before this one came to.
     ///   - backlog: Most rows behind.
+    ///   - pause: Waits before what the journal did not take is tried again; false ends that.
     ///   - logger: Told of gaps and of a journal that does not answer.
     ///   - deliver: Sends one row, however long that takes, and says whether it arrived.
     init(
-        _ store: Store, position: MirrorPosition, backlog: Int64 = JournalMirror.backlog, logger: Logger,
-        deliver: @escaping @Sendable (JournalEntry) -> Bool = { SystemJournal.deliver($0) }
+        _ store: Store, position: MirrorPosition, backlog: Int64 = JournalMirror.backlog,
+        pause: @escaping @Sendable () async -> Bool = { (try? await Task.sleep(for: .seconds(10))) != nil },
+        logger: Logger, deliver: @escaping @Sendable (JournalEntry) -> Bool = { SystemJournal.deliver($0) }
     ) {
         self.store = store
         self.position = position
         self.backlog = backlog
+        self.pause = pause
         self.logger = logger
         self.deliver = deliver
     }
 
+    /// Notices that the journal has more than the ledger: somebody has put an older copy back.
+    ///
+    /// To be called before this run writes its first row; without it, the rows up to there would never be mirrored.
+    func lookBack() async {
+        do {
+            let head = try await store.auditHead()?.sequence ?? 0
+            let reached = position.read()
+            guard reached > head else { return }
+            logger.critical(
+                "the record is shorter than what the journal has of it; an older copy was put back",
+                metadata: ["ledger.shorter.by": "\(reached - head)"])
+            try await store.record(
+                AuditEntry(
+                    .gap, at: Startup.now().milliseconds, details: "{\"ledgerShorterBy\":\(reached - head)}"))
+            position.write(head)
+        } catch {
+            logger.error("the record could not be compared with the journal", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Mirrors until the task is cancelled; what is left then is the next run's.
     func run() async {
-        var reached = position.read()
-        var news = store.news.makeAsyncIterator()
-        while !Task.isCancelled {
-            do {
-                reached = try await catchUp(from: reached)
-            } catch {
-                logger.error("the record could not be read for the journal", metadata: ["error": "\(error)"])
+        let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let lag = Lag()
+        await withTaskGroup { group in
+            group.addTask { for await _ in store.news { wake.yield() } }
+            // A journal that is back tells nobody, and the next row may be hours away.
+            group.addTask {
+                while await pause() {
+                    if lag.isBehind { wake.yield() }
+                }
             }
-            guard await news.next() != nil else { return }
+            var reached = position.read()
+            var turns = wakes.makeAsyncIterator()
+            repeat {
+                do {
+                    let caught = try await catchUp(from: reached)
+                    reached = caught.reached
+                    lag.isBehind = !caught.isWhole
+                } catch {
+                    lag.isBehind = true
+                    logger.error("the record could not be read for the journal", metadata: ["error": "\(error)"])
+                }
+            } while await turns.next() != nil
+            group.cancelAll()
         }
     }
 
@@ -64,8 +102,8 @@ struct JournalMirror: Sendable {
         }
     }
 
-    /// Mirrors what there is; returns the last row that the journal has.
-    private func catchUp(from start: Int64) async throws(StoreError) -> Int64 {
+    /// Mirrors what there is; returns the last row that the journal has, and whether that is all.
+    private func catchUp(from start: Int64) async throws(StoreError) -> (reached: Int64, isWhole: Bool) {
         var reached = try await skip(from: start)
         while !Task.isCancelled {
             let rows = try await store.auditRows(after: reached, limit: Self.pageRows)
@@ -75,10 +113,10 @@ struct JournalMirror: Sendable {
                 reached = last.sequence
                 position.write(reached)
             }
-            // journald is not there: the rows stay in the ledger, and the next commit tries again.
-            guard sent.count == rows.count else { break }
+            // journald is not there: the rows stay in the ledger, and are tried again.
+            guard sent.count == rows.count else { return (reached, false) }
         }
-        return reached
+        return (reached, true)
     }
 
     /// Gives up rows beyond the backlog, on record.
@@ -163,6 +201,16 @@ struct JournalMirror: Sendable {
     private static func text(_ value: JSONValue) -> String {
         if case .string(let text) = value { return text }
         return String(decoding: WireJSON.encode(value), as: UTF8.self)
+    }
+}
+
+/// Whether there are rows that the journal did not take.
+private final class Lag: Sendable {
+    private let state = Mutex(false)
+
+    var isBehind: Bool {
+        get { state.withLock { $0 } }
+        set { state.withLock { $0 = newValue } }
     }
 }
 

@@ -20,6 +20,8 @@ struct Configuration: Sendable {
     var retention = RetentionConfiguration()
     /// That a request is refused of which a part has no price in the catalogue.
     var refusesUnpriced = false
+    /// That what cannot be put on record happens all the same.
+    var failsOpen = false
     /// The time zone whose days and months budgets are for.
     var timeZone = CivilCalendar.pacificZone
     /// Users who, beside uid 0, are admins on the admin socket.
@@ -95,6 +97,9 @@ struct Configuration: Sendable {
         try models.check(defaultModel, reader.origin(of: "default_model"), "default_model")
         // refuse_unpriced: whether a request is refused of which a part has no price, grounding mostly; false.
         refusesUnpriced = try reader.bool("refuse_unpriced") ?? false
+        // fail_mode: "closed" refuses what cannot be put on record; "open" does it and notes how many rows are missing;
+        // "closed".
+        failsOpen = try reader.token("fail_mode", FailMode.self) == .open
         // time_zone: whose days and months budgets are for; "America/Los_Angeles", as Google's.
         if let zone = try reader.string("time_zone") {
             guard CivilCalendar(zone: zone) != nil else {
@@ -145,14 +150,17 @@ struct Configuration: Sendable {
     }
 }
 
+/// What happens when the record cannot be written.
+enum FailMode: String, CaseIterable { case closed, open }
+
 /// The `[limits]` table: bounds of the daemon itself.
 struct LimitsConfiguration: Sendable {
     /// Longest request line, in bytes.
     var maxLineBytes = 1_048_576
     /// Most jobs that wait, in total.
     var maxQueue = 10_000
-    /// Most jobs of one user that wait: less than all, so that one user cannot take every seat.
-    var maxQueuePerUser = 9_000
+    /// Most jobs of one user that wait; the scheduler keeps seats for those who have few.
+    var maxQueuePerUser = 10_000
     /// Until a caller is answered, when it does not say.
     var defaultDeadline: Duration = .seconds(600)
     /// How long the hold of a job of unknown outcome is kept; then it counts as charged.
@@ -170,10 +178,10 @@ struct LimitsConfiguration: Sendable {
     init(_ reader: inout SettingReader) throws(ConfigurationError) {
         // max_line_bytes: longest request line; 1048576.
         if let value = try reader.integer("max_line_bytes", in: 1024...67_108_864) { maxLineBytes = value }
-        // max_queue: most jobs that wait, in total; 10000.
+        // max_queue: most jobs that wait, in total, and a tenth more of users who have few waiting; 10000.
         if let value = try reader.integer("max_queue", in: 1...1_000_000) { maxQueue = value }
-        // max_queue_per_user: most jobs of one user that wait; nine tenths of max_queue.
-        maxQueuePerUser = try reader.integer("max_queue_per_user", in: 1...1_000_000) ?? (maxQueue * 9 + 9) / 10
+        // max_queue_per_user: most jobs of one user that wait; max_queue.
+        maxQueuePerUser = try reader.integer("max_queue_per_user", in: 1...1_000_000) ?? maxQueue
         // default_deadline_seconds: how long a caller waits when it does not say; 600.
         if let value = try reader.number("default_deadline_seconds", in: 1...Limits.deadlineSeconds) {
             defaultDeadline = .seconds(value)

@@ -10,8 +10,9 @@ struct Rule: Sendable {
     var uid: UInt32?
     var gid: UInt32?
     var socket: String?
-    /// It names a user or a group that this host does not know now, so it matches nobody.
-    var isForNobody = false
+    /// A user and a group that it names and this host did not know when it was read.
+    var unknownUser: String?
+    var unknownGroup: String?
     /// A shell pattern; may only narrow, since a unit is attribution and no authority.
     var unit: String?
     var models: Set<String>?
@@ -42,6 +43,18 @@ struct Rule: Sendable {
         /// Micro-dollars, of all users together.
         var totalPerDay: Int64?
         var totalPerMonth: Int64?
+
+        /// What both leave.
+        func least(_ other: Allowance) -> Allowance {
+            func least<Number: Comparable>(_ one: Number?, _ two: Number?) -> Number? {
+                [one, two].compactMap { $0 }.min()
+            }
+            return Allowance(
+                perDay: least(perDay, other.perDay), perMonth: least(perMonth, other.perMonth),
+                maxConcurrent: least(maxConcurrent, other.maxConcurrent), maxQueue: least(maxQueue, other.maxQueue),
+                totalPerDay: least(totalPerDay, other.totalPerDay),
+                totalPerMonth: least(totalPerMonth, other.totalPerMonth))
+        }
     }
 
     /// `FILE:LINE`, which tells two rules apart.
@@ -54,15 +67,43 @@ struct Rule: Sendable {
         ].compactMap { $0 }.joined(separator: ", ")
     }
 
-    func matches(_ principal: Principal) -> Bool {
-        if isForNobody { return false }
-        if let uid, principal.uid != uid { return false }
-        if let gid, principal.gid != gid, !principal.groups.contains(gid) { return false }
-        if let socket, principal.socket != socket { return false }
+    /// Whether a rule is for a principal.
+    enum Match: Equatable {
+        case yes, no
+        /// Nobody can say: this name cannot be looked up, and the principal has none that would tell.
+        case unclear(String)
+    }
+
+    func match(of principal: Principal) -> Match {
+        if let uid, principal.uid != uid { return .no }
+        if let gid, principal.gid != gid, !principal.groups.contains(gid) { return .no }
+        if let socket, principal.socket != socket { return .no }
         if let unit {
-            guard let name = principal.unit, ShellPattern.matches(name, unit) else { return false }
+            guard let name = principal.unit, ShellPattern.matches(name, unit) else { return .no }
         }
-        return true
+        // Whose own name is known is somebody else: the directory that has it answers.
+        if let unknownUser {
+            return Accounts.userName(of: principal.uid) == nil ? .unclear("user \(unknownUser)") : .no
+        }
+        if let unknownGroup {
+            let groups = [principal.gid] + principal.groups
+            return groups.allSatisfy(Accounts.knowsGroup) ? .no : .unclear("group \(unknownGroup)")
+        }
+        return .yes
+    }
+
+    /// The same, with the accounts that have become known since it was read.
+    func lookedUp() -> Rule {
+        var rule = self
+        if let name = unknownUser, let uid = Accounts.uid(named: name) {
+            rule.uid = uid
+            rule.unknownUser = nil
+        }
+        if let name = unknownGroup, let gid = Accounts.gid(named: name) {
+            rule.gid = gid
+            rule.unknownGroup = nil
+        }
+        return rule
     }
 }
 
@@ -77,7 +118,8 @@ extension Rule {
         // group: a name or a gid; primary and supplementary groups count.
         let group = try reader.string("group")
         gid = group.flatMap { Accounts.gid(of: $0, reader.origin(of: "group"), &cautions) }
-        isForNobody = (user != nil && uid == nil) || (group != nil && gid == nil)
+        unknownUser = uid == nil ? user : nil
+        unknownGroup = gid == nil ? group : nil
         // socket: the name of the listening socket, "api" or "admin".
         socket = try reader.token("socket", SocketName.self)?.rawValue
         // unit: a pattern of systemd units, build-*.service; only beside one of the three above.
@@ -156,7 +198,8 @@ extension Rule {
 extension Rule {
     /// Whether an earlier rule matches everybody whom this one matches, so that this one never decides.
     func isHidden(by earlier: Rule) -> Bool {
-        guard !earlier.isForNobody, !isForNobody else { return false }
+        let names = [earlier.unknownUser, earlier.unknownGroup, unknownUser, unknownGroup]
+        guard names.allSatisfy({ $0 == nil }) else { return false }
         func covers<Value: Equatable>(_ theirs: Value?, _ ours: Value?) -> Bool { theirs == nil || theirs == ours }
         return covers(earlier.uid, uid) && covers(earlier.gid, gid) && covers(earlier.socket, socket)
             && covers(earlier.unit, unit)

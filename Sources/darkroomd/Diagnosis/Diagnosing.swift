@@ -7,7 +7,11 @@ import Wire
 
 extension Methods {
     func diagnose(_ params: Diagnose.Params, _ exchange: Exchange) async throws -> Diagnose.Result {
-        try policy.checkDiagnosis(by: exchange.principal)
+        try await onRecord(nil, exchange.principal) {
+            try policy.checkDiagnosis(by: exchange.principal)
+            try looks.enter(exchange.principal.uid)
+        }
+        defer { looks.leave(exchange.principal.uid) }
         // Native ones first.
         let ordered = RouteName.allCases.flatMap { route in projects.filter { $0.configuration.route == route } }
         let looked = await withTaskGroup { group in
@@ -16,7 +20,7 @@ extension Methods {
                     let diagnosis = Diagnosis(
                         project: project, standing: engine.standing(of: project.configuration.name),
                         defaultModel: defaultModel, catalogue: catalogue)
-                    return (index, await diagnosis.run())
+                    return (index, await looks.steps(of: project.configuration.name) { await diagnosis.run() })
                 }
             }
             return await group.reduce(into: [Int: [Diagnose.Step]]()) { $0[$1.0] = $1.1 }
@@ -64,8 +68,11 @@ extension Methods {
         if RouteSupport.honours("imageSize", on: route) { params.imageSize = model.sizeNames.first }
         do {
             let due = engine.deadline(of: params)
-            let verdict = try await permit(params, principal)
-            let job = try await engine.generate(params, from: principal, terms: verdict.terms(for: principal), due: due)
+            let job = try await onRecord(params, principal) {
+                let verdict = try permit(params, principal)
+                return try await engine.generate(
+                    params, from: principal, terms: verdict.terms(for: principal), due: due)
+            }
             let result = try await engine.wait(for: job, from: principal, until: due)
             if let error = result.error { throw error }
             guard let image = result.images.first else { return step(.fault, "no image came") }

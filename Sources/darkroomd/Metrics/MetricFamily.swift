@@ -59,7 +59,7 @@ struct MetricFamily: Sendable, Hashable {
     static let rateLimited = MetricFamily(
         name: "darkroom_rate_limited", kind: .counter, help: "Calls that ended at a limit, by model and scope.")
     static let denied = MetricFamily(
-        name: "darkroom_denied", kind: .counter, help: "Requests that the policy denied.")
+        name: "darkroom_denied", kind: .counter, help: "Requests that were refused on record, by reason.")
     static let inFlight = MetricFamily(
         name: "darkroom_inflight", kind: .gauge, help: "Calls under way, by project.")
     static let queueDepth = MetricFamily(

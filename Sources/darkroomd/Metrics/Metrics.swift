@@ -88,7 +88,7 @@ final class Metrics: Sendable {
         if case .string(let text)? = details["kind"] { kind = text }
         let model = row.model ?? "none"
         switch AuditEvent(rawValue: row.event) {
-        case .denied: values.add(to: .denied)
+        case .denied: values.add(number("count") ?? 1, to: .denied, ["reason": kind ?? "none"])
         case .requeued: values.add(to: .retries, ["model": model])
         case .cancelled: values.add(to: .calls, ["model": model, "outcome": "cancelled"])
         case .ended where details["reused"] != nil:

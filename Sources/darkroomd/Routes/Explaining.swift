@@ -23,7 +23,7 @@ extension Methods {
             result = ExplainPolicy.Result(allowed: false, rule: rule, reason: error.message + hint)
         }
         if policy.hasUnitRules(before: result.rule, for: principal) {
-            result.reason += "; in some units an earlier rule decides"
+            result.reason += "; in some units an earlier rule narrows it"
         }
         return result
     }

@@ -13,11 +13,13 @@ extension Methods {
         let asked = params
         let params = homed(params)
         let due = engine.deadline(of: params)
-        let verdict = try await permit(params, exchange.principal)
         let start = ContinuousClock.now
-        let job = try await engine.generate(
-            params, asked: asked, inputs: inputs, from: exchange.principal,
-            terms: verdict.terms(for: exchange.principal), due: due)
+        let job = try await onRecord(params, exchange.principal) {
+            let verdict = try permit(params, exchange.principal)
+            return try await engine.generate(
+                params, asked: asked, inputs: inputs, from: exchange.principal,
+                terms: verdict.terms(for: exchange.principal), due: due)
+        }
         metrics.took(ContinuousClock.now - start, .ledger)
         FaultPoint.reach(.admissionAnswered)
         return try await answer(job, wait: params.wait, params.delivery, until: due, exchange)
@@ -26,10 +28,12 @@ extension Methods {
     func retry(_ params: RetryJob.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let request = try await engine.request(of: params.job, for: exchange.principal)
         let due = engine.deadline(of: request)
-        // What was allowed then may not be allowed now.
-        let verdict = try await permit(request, exchange.principal)
-        let job = try await engine.retry(
-            params.job, from: exchange.principal, terms: verdict.terms(for: exchange.principal), due: due)
+        let job = try await onRecord(request, exchange.principal) {
+            // What was allowed then may not be allowed now.
+            let verdict = try permit(request, exchange.principal)
+            return try await engine.retry(
+                params.job, from: exchange.principal, terms: verdict.terms(for: exchange.principal), due: due)
+        }
         return try await answer(job, wait: params.wait, params.delivery, until: due, exchange)
     }
 
@@ -45,18 +49,9 @@ extension Methods {
         return try await follow(job, delivery ?? .inline, until: due, exchange)
     }
 
-    /// Asks the policy; who is denied is on record before being told so.
-    func permit(_ params: GenerateImage.Params, _ principal: Principal) async throws -> Policy.Verdict {
-        do throws(WireError) {
-            return try policy.check(params, by: principal)
-        } catch {
-            let asked = params.model.flatMap { catalogue.resolve($0)?.id }
-            try await store.record(
-                AuditEntry(
-                    .denied, at: SystemClock().now().milliseconds, origin: principal.origin, project: params.project,
-                    model: asked, details: String(decoding: WireJSON.encode(error.onRecord), as: UTF8.self)))
-            throw error
-        }
+    /// Asks the policy.
+    func permit(_ params: GenerateImage.Params, _ principal: Principal) throws(WireError) -> Policy.Verdict {
+        try policy.check(params, by: principal)
     }
 
     /// Waits for a job's end, telling its steps, and answers with its images.
@@ -79,8 +74,11 @@ extension Methods {
         FaultPoint.reach(.answerBeforeSend)
         if result.state.isEnded { metrics.ended(result) }
         if let error = result.error { throw error }
+        let tokens = try await files.take(delivery == .none ? 0 : result.images.count, for: exchange.principal.uid)
         do {
-            return try metrics.timed(.write) { () throws(WireError) in try deliver(result, delivery, exchange) }
+            return try metrics.timed(.write) { () throws(WireError) in
+                try deliver(result, delivery, tokens, exchange)
+            }
         } catch {
             var error = error
             error.job = job
@@ -91,15 +89,16 @@ extension Methods {
 
     /// The answer of a job that is done, with its images as they were asked for.
     private func deliver(
-        _ result: JobResult, _ delivery: Wire.Delivery, _ exchange: Exchange
+        _ result: JobResult, _ delivery: Wire.Delivery, _ tokens: [UserShares.Token], _ exchange: Exchange
     ) throws(WireError) -> OutboundLine {
         var items: [Delivery.Item] = []
-        for image in result.images {
+        for (index, image) in result.images.enumerated() {
             guard delivery != .none else {
                 items.append(Delivery.Item(entry: image, file: nil))
                 continue
             }
-            items.append(Delivery.Item(entry: image, file: try OwnedDescriptor(of: try engine.open(image))))
+            let file = try OwnedDescriptor(of: try engine.open(image), with: tokens[index])
+            items.append(Delivery.Item(entry: image, file: file))
         }
         return try Delivery.line(exchange.id, delivery, items) { entries in
             var answer = result
@@ -115,12 +114,12 @@ extension Methods {
 
 extension OwnedDescriptor {
     /// The same open file as one that may travel with a line.
-    convenience init(of file: OpenFile) throws(WireError) {
+    convenience init(of file: OpenFile, with token: UserShares.Token) throws(WireError) {
         let copy = fcntl(file.descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else {
             throw WireError(.internal, "the daemon has no descriptor to spare", retryable: true)
         }
-        self.init(taking: copy)
+        self.init(taking: copy, with: token)
     }
 }
 

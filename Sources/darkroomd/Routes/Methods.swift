@@ -15,6 +15,12 @@ struct Methods: Sendable {
     let projects: [Project]
     let reloading: Reloading
     let metrics: Metrics
+    /// Files that answers hold open: fifty answers as full as they can be.
+    let files = UserShares(of: 512)
+    /// Reads that take as long as the ledger is: with all readers taken, not even the watchdog's probe is answered.
+    let longReads = UserShares(of: 2)
+    let refusals = Throttle<RefusalKey>()
+    let looks = SharedLooks()
     let startedAt: Timestamp
 
     /// A project and what is known of its key and of its models.
@@ -51,23 +57,36 @@ struct Methods: Sendable {
             AnyMethod(GetJob.self) { params, exchange in
                 try await engine.result(of: params.job, for: exchange.principal)
             },
-            AnyMethod(ListJobs.self) { params, exchange in try await engine.list(params, for: exchange.principal) },
+            AnyMethod(ListJobs.self) { params, exchange in
+                try await inTurn(exchange) { try await engine.list(params, for: exchange.principal) }
+            },
             AnyMethod(CancelJob.self) { params, exchange in
                 try await engine.cancel(
                     params.job, by: exchange.principal, terms: policy.terms(for: exchange.principal))
             },
             AnyMethod(PriceImage.self) { params, exchange in try await price(params, exchange) },
             AnyMethod(GetQuota.self) { params, exchange in try await quota(params, exchange) },
-            AnyMethod(ReportUsage.self) { params, exchange in try await usage(params, exchange) },
+            AnyMethod(ReportUsage.self) { params, exchange in
+                try await inTurn(exchange) { try await usage(params, exchange) }
+            },
             AnyMethod(PauseProject.self) { params, exchange in try await pause(true, params, exchange) },
             AnyMethod(ResumeProject.self) { params, exchange in try await pause(false, params, exchange) },
             AnyMethod(OpenArtifact.self) { params, exchange in try await open(params, exchange) },
             AnyMethod(ReloadConfiguration.self) { _, exchange in try await reloading.run(by: exchange.principal) },
             AnyMethod(ExplainPolicy.self) { params, _ in try explain(params) },
             AnyMethod(ReadAuditHead.self) { _, _ in try await auditHead() },
-            AnyMethod(VerifyAudit.self) { _, _ in try await verifyAudit() },
-            AnyMethod(ReadMetrics.self) { _, _ in try await measure() },
+            AnyMethod(VerifyAudit.self) { params, exchange in
+                try await inTurn(exchange) { try await verifyAudit(params) }
+            },
+            AnyMethod(ReadMetrics.self) { _, exchange in try await inTurn(exchange) { try await measure() } },
         ]
+    }
+
+    /// A long read, when its user has not too many of them under way.
+    private func inTurn<Answer>(_ exchange: Exchange, _ read: () async throws -> Answer) async throws -> Answer {
+        let tokens = try await longReads.take(1, for: exchange.principal.uid)
+        defer { withExtendedLifetime(tokens) {} }
+        return try await read()
     }
 
     private func hello(_ exchange: Exchange) -> Hello.Result {
@@ -89,8 +108,9 @@ struct Methods: Sendable {
             [.ok, .unread].contains(project.key.current) && project.configuration.addressFault == nil
                 && engine.projects[project.configuration.name]?.isPaused != true
         }
-        return GetStatus.Result(
-            ready: engine.isAdmitting && isServing && store.hasRoom, startedAt: startedAt,
+        let mayServe = store.isRecording || live.configuration.failsOpen
+        var result = GetStatus.Result(
+            ready: engine.isAdmitting && isServing && store.hasRoom && mayServe, startedAt: startedAt,
             projects: projects.map { project in
                 let counts = engine.projects[project.configuration.name]
                 return GetStatus.Project(
@@ -100,6 +120,9 @@ struct Methods: Sendable {
             },
             inFlight: engine.inFlight, queued: engine.queued, unknown: engine.unknown,
             diskFreeBytes: try store.diskFreeBytes())
+        if !store.isRecording { result.recording = false }
+        if store.unrecordedCount > 0 { result.unrecorded = store.unrecordedCount }
+        return result
     }
 
     private func auditHead() async throws -> ReadAuditHead.Result {
@@ -108,15 +131,23 @@ struct Methods: Sendable {
         return ReadAuditHead.Result(sequence: head.sequence, hash: head.hash)
     }
 
-    private func verifyAudit() async throws -> VerifyAudit.Result {
-        let verdict = try await store.verifyAudit()
+    private func verifyAudit(_ params: VerifyAudit.Params) async throws -> VerifyAudit.Result {
+        let anchor = try params.anchor.map { text throws(WireError) in
+            guard let anchor = AuditHead(text) else {
+                throw WireError(.invalidParams, "anchor is NUMBER:HASH, as audit.head gives them", path: "anchor")
+            }
+            return anchor
+        }
+        let verdict = try await store.verifyAudit(anchor: anchor)
         return VerifyAudit.Result(
-            ok: verdict.firstBroken == nil, rows: verdict.rows, firstBroken: verdict.firstBroken)
+            ok: verdict.firstBroken == nil && verdict.isAnchored != false, rows: verdict.rows,
+            firstBroken: verdict.firstBroken, anchored: verdict.isAnchored)
     }
 
     private func open(_ params: OpenArtifact.Params, _ exchange: Exchange) async throws -> OutboundLine {
+        let tokens = try await files.take(1, for: exchange.principal.uid)
         let (entry, file) = try await engine.openArtifact(params.sha256, for: exchange.principal)
-        let item = Delivery.Item(entry: entry, file: try OwnedDescriptor(of: file))
+        let item = Delivery.Item(entry: entry, file: try OwnedDescriptor(of: file, with: tokens[0]))
         return try Delivery.line(exchange.id, params.delivery ?? .inline, [item]) { entries in entries.first }
     }
 }

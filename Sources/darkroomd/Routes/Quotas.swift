@@ -9,9 +9,11 @@ extension Methods {
     func price(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> PriceImage.Result {
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
         let params = homed(params)
-        let verdict = try policy.check(params, PriceImage.name, by: exchange.principal)
-        return try await engine.price(
-            params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
+        return try await onRecord(params, exchange.principal) {
+            let verdict = try policy.check(params, PriceImage.name, by: exchange.principal)
+            return try await engine.price(
+                params, inputs: inputs, from: exchange.principal, terms: verdict.terms(for: exchange.principal))
+        }
     }
 
     func quota(_ params: GetQuota.Params, _ exchange: Exchange) async throws -> GetQuota.Result {
@@ -47,13 +49,15 @@ extension Policy.Verdict {
             queue: allowance.maxQueue)
         terms.logsPrompt = logsPrompt
         terms.abortsOnCancel = abortsOnCancel
-        let own = Budget(perDay: allowance.perDay, perMonth: allowance.perMonth)
-        let total = Budget(perDay: allowance.totalPerDay, perMonth: allowance.totalPerMonth)
-        if own != Budget() {
-            terms.budgets.append(
-                Terms.RuleBudget(account: "each of \(match): uid \(principal.uid)", budget: own))
+        for (match, allowance) in grants {
+            let own = Budget(perDay: allowance.perDay, perMonth: allowance.perMonth)
+            let total = Budget(perDay: allowance.totalPerDay, perMonth: allowance.totalPerMonth)
+            if own != Budget() {
+                terms.budgets.append(
+                    Terms.RuleBudget(account: "each of \(match): uid \(principal.uid)", budget: own))
+            }
+            if total != Budget() { terms.budgets.append(Terms.RuleBudget(account: "all of \(match)", budget: total)) }
         }
-        if total != Budget() { terms.budgets.append(Terms.RuleBudget(account: "all of \(match)", budget: total)) }
         terms.budgets += budgets.compactMap { $0.terms(for: principal) }
         return terms
     }

@@ -113,10 +113,7 @@ struct Routes: Sendable {
             logger.critical(
                 "the ledger cannot be written, so the request is refused",
                 metadata: ["method": "\(method.name)", "error": "\(error)"])
-            let refusal = WireError(
-                .auditUnavailable, "what you ask for cannot be put on record, so it is not done",
-                hint: "an admin has to make room on the daemon's disk")
-            return Self.failure(id, refusal)
+            return Self.failure(id, WireError(unrecorded: error))
         } catch is CancellationError {
             // The peer has gone; nobody is there to be answered.
             return (nil, "gone")

@@ -126,9 +126,12 @@ final class KeyWatch: Sendable {
         let reason = fault?.text ?? "credential \(credential) is missing"
         return WireError(
             .keyMissing, "there is no key: \(reason)",
-            hint:
-                "an admin puts it into /etc/credstore/\(credential).plain (mode 0600), or into the --credentials directory as \(credential), and restarts the daemon"
-        )
+            hint: Self.mending(credential))
+    }
+
+    /// What an admin types to put another key into a credential.
+    static func mending(_ credential: String) -> String {
+        "as root: systemd-creds encrypt --name=\(credential) - /etc/credstore.encrypted/\(credential) && systemctl restart darkroom"
     }
 }
 

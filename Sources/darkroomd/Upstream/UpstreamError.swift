@@ -21,7 +21,7 @@ extension WireError {
             case .unknown: .unknown
             }
         self.init(
-            kind, error.message, hint: error.hint ?? Self.adminHint(kind, project), retryable: error.isRetryable,
+            kind, error.message, hint: Self.hint(of: error, kind, project), retryable: error.isRetryable,
             charged: charged)
         upstream = error.upstream.map {
             Upstream(httpStatus: $0.httpStatus, status: $0.status, reason: $0.reason, message: $0.message)
@@ -38,11 +38,17 @@ extension WireError {
         isRetryable = false
     }
 
+    private static func hint(of error: GeminiError, _ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
+        guard kind == .keyRejected else { return error.hint ?? adminHint(kind, project) }
+        // Google's reason says what is wrong, and the command mends it.
+        return [error.hint, adminHint(kind, project)].compactMap { $0 }.joined(separator: "; ")
+    }
+
     /// What an admin types when the credential is at fault.
     private static func adminHint(_ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
         switch kind {
         case .keyRejected, .keyRestricted, .keyLeaked:
-            "an admin has to put a good key into the credential \(project.credential) and restart darkroom.service"
+            KeyWatch.mending(project.credential)
         case .storageFull: "an admin has to make room on the daemon's disk"
         default: nil
         }
