@@ -159,6 +159,16 @@ import Wire
         #expect(quota.projects.map { $0.models.first?.windows.map(\.limit) } == [[6], [6]])
     }
 
+    /// Grounding without a word is sent with a warning: see `groundingIsAnsweredWithItsSources`.
+    @Test func whatHasNoWholePriceIsRefusedWhereTheConfigurationSaysSo() throws {
+        let (simulator, daemon) = try running(quota: "{}", scale: 1, extra: "refuse_unpriced = true")
+        let socket = try RawSocket(daemon.socket)
+        let error = try socket.call(1, "image.generate", #"{"prompt":"p","grounding":["web"]}"#).error
+        #expect(error?.kind == .unpriced && error?.path == "grounding" && error?.job == nil)
+        #expect(try simulator.spending() == [])
+        #expect(try socket.call(2, "image.generate", #"{"prompt":"p","delivery":"none"}"#).error == nil)
+    }
+
     @Test func aPausedProjectSendsNothing() throws {
         let (simulator, daemon) = try running(quota: "{}", scale: 1)
         let admin = try RawSocket(daemon.adminSocket)
