@@ -58,6 +58,8 @@ public struct JobEvent: Sendable, Hashable, Codable {
         case .waiting:
             try container.encode(reason, forKey: .reason)
             try container.encode(until, forKey: .until)
+            try container.encodeIfPresent(position, forKey: .position)
+            try container.encodeIfPresent(startsInSeconds, forKey: .startsInSeconds)
         case .sent:
             try container.encode(attempt, forKey: .attempt)
             try container.encode(usuallySeconds, forKey: .usuallySeconds)

@@ -77,7 +77,7 @@ public enum GetQuota: Method {
             self.endsAt = endsAt
         }
 
-        private enum CodingKeys: String, CodingKey { case kind, limit, used, held, remaining, resetsAt, source }
+        private enum CodingKeys: String, CodingKey { case kind, limit, used, held, remaining, resetsAt, source, endsAt }
 
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
@@ -88,6 +88,7 @@ public enum GetQuota: Method {
             try container.encode(remaining, forKey: .remaining)
             try container.encode(resetsAt, forKey: .resetsAt)
             try container.encode(source, forKey: .source)
+            try container.encodeIfPresent(endsAt, forKey: .endsAt)
         }
     }
 
@@ -122,7 +123,7 @@ public enum GetQuota: Method {
             self.endsAt = endsAt
         }
 
-        private enum CodingKeys: String, CodingKey { case kind, limitUSD, spentUSD, heldUSD, resetsAt }
+        private enum CodingKeys: String, CodingKey { case kind, limitUSD, spentUSD, heldUSD, resetsAt, endsAt }
 
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
@@ -131,6 +132,7 @@ public enum GetQuota: Method {
             try container.encode(spentUSD, forKey: .spentUSD)
             try container.encode(heldUSD, forKey: .heldUSD)
             try container.encode(resetsAt, forKey: .resetsAt)
+            try container.encodeIfPresent(endsAt, forKey: .endsAt)
         }
     }
 
