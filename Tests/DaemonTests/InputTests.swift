@@ -70,6 +70,7 @@ import Wire
             let descriptor = try open(Picture.png, name)
             #expect(unsafe truncate(daemon.directory.file(name), 200_000_000) == 0)
             return descriptor
+        case "device": return unsafe Glibc.open("/dev/zero", O_RDONLY | O_CLOEXEC)
         case "directory": return unsafe Glibc.open(daemon.directory.path, O_RDONLY | O_CLOEXEC)
         default: return unsafe Glibc.open(daemon.directory.file("w"), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         }
@@ -78,7 +79,7 @@ import Wire
     @Test(arguments: [
         ("text", "bad_input", "inputs.0"), ("truncated", "bad_input", "inputs.0"),
         ("200 MB", "too_large", "inputs.0"), ("directory", "invalid_params", "inputs.0.fd"),
-        ("write only", "invalid_params", "inputs.0.fd"),
+        ("write only", "invalid_params", "inputs.0.fd"), ("device", "invalid_params", "inputs.0.fd"),
     ])
     func whatIsNoImageIsRefusedAndNothingIsSentOrHeld(name: String, kind: String, path: String) throws {
         let error = try #require(

@@ -30,6 +30,17 @@ import Wire
         #expect(try socket.call(2, "job.get", #"{"job":"\#(result.job)"}"#).decode(JobResult.self).state == .done)
     }
 
+    @Test func theFirstRowOfARunIsItsStartAndTheLastItsEnd() throws {
+        let daemon = try RunningDaemon(configuration: nil, key: nil)
+        #expect(daemon.stop().status == 0)
+        let events = try ChildProcess.python(
+            """
+            import sqlite3, sys
+            for row in sqlite3.connect(sys.argv[1]).execute("SELECT event FROM audit ORDER BY sequence"): print(*row)
+            """, daemon.directory.file("state/darkroom.sqlite"))
+        #expect(events == "started\npolicy_loaded\nstopped\n")
+    }
+
     @Test func aStateThatIsNotThereIsToldAndNotMade() throws {
         let directory = try TemporaryDirectory()
         let output = try darkroomd("--verify-audit", "--state", directory.file("state"))

@@ -89,6 +89,20 @@ import Wire
         #expect(throws: WireError.self) { try policy.checkDiagnosis(by: principal()) }
     }
 
+    @Test func aRuleForOneSocketIsNoRuleForTheOther() throws {
+        let policy = try policy("[[rule]]\nsocket = \"admin\"\n")
+        let request = try params(#"{"prompt":"p"}"#)
+        #expect(policy.refusal(of: request, by: principal(socket: "api"))?.kind == .notPermitted)
+        #expect(policy.refusal(of: request, by: principal(socket: "admin")) == nil)
+    }
+
+    @Test(arguments: [
+        (0, "admin", true), (1000, "admin", true), (1001, "admin", false), (0, "api", false), (1000, "api", false),
+    ])
+    func anAdminIsRootOrNamedAndAsksOnTheAdminSocket(uid: UInt32, socket: String, isAdmin: Bool) throws {
+        #expect(try policy("admin_users = [\"1000\"]\n").isAdmin(uid: uid, socket: socket) == isAdmin)
+    }
+
     @Test func theVerdictHasWhatTheRuleGives() throws {
         let policy = try policy(
             """

@@ -142,6 +142,21 @@ import Wire
         #expect(second.standardError.contains("\(first.process.pid)"), "\(second.standardError)")
     }
 
+    private static let mayMapUsers =
+        (try? ChildProcess.run("/usr/bin/unshare", ["--user", "--map-root-user", "true"]).status) == 0
+
+    /// As under `PrivateUsers=`: every client would be the same nobody.
+    @Test(.enabled(if: mayMapUsers, "NOT TESTED: this host lets this user make no user namespace"))
+    func aServiceWhosePeersCannotBeToldApartDoesNotStart() throws {
+        let directory = try TemporaryDirectory()
+        let output = try ChildProcess.run(
+            "/usr/bin/unshare", ["--user", "--map-root-user", BuiltProduct.path(of: "darkroomd")],
+            environment: ["NOTIFY_SOCKET": directory.file("notify"), "STATE_DIRECTORY": directory.file("state")])
+        #expect(output.status == 78)
+        #expect(output.standardError.contains("its peers cannot be told apart"), "\(output.standardError)")
+        #expect(!FileManager.default.fileExists(atPath: directory.file("state")))
+    }
+
     @Test func readyIsToldOnlyWhenAClientCanBeServedAndStoppingComesFirst() throws {
         let daemon = try RunningDaemon(configuration: nil, key: nil)
         #expect(try RawSocket(daemon.socket).call(1, "server.hello").error == nil)

@@ -219,6 +219,19 @@ struct EngineTests {
         }
     }
 
+    @Test func somebodyElsesJobIsNotWaitedForWhileItRuns() async throws {
+        try await EngineFixture().run { bench in
+            let id = try await bench.engine.generate(params(), from: alice)
+            let exchange = await bench.fake.next()
+            let theirs = Task.immediate { try await bench.engine.wait(for: id, from: bob) }
+            let mine = Task.immediate { try await bench.engine.wait(for: id, from: alice) }
+            try exchange.answer()
+            #expect(try await mine.value.state == .done)
+            let error = await #expect(throws: WireError.self) { try await theirs.value }
+            #expect(error?.kind == .notFound)
+        }
+    }
+
     private func jobs(in state: JobState, _ bench: Bench) async throws -> [JobID] {
         try await bench.engine.list(ListJobs.Params(state: state), for: alice).jobs.map(\.job)
     }

@@ -1,5 +1,6 @@
 // The key prints as a placeholder everywhere; the base URL is refused in a sentence; progress is not a flood.
 
+import Glibc
 import NIOCore
 import Testing
 
@@ -18,6 +19,28 @@ struct ApiKeyTests {
         ]
         #expect(texts.filter { $0.contains("Secret") } == [])
         #expect("\(key)" == "ApiKey(…)")
+    }
+
+    /// Looked for where it was, through the kernel, since that memory is no longer ours.
+    @Test func theBytesAreWipedWithTheLastCopyOfTheKey() throws {
+        let bytes = (0..<4_000).map { UInt8(0x30 + $0 % 70) }
+        let memory = unsafe open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
+        try #require(memory >= 0)
+        defer { close(memory) }
+        var seen = [UInt8](repeating: 0, count: 70)
+        func look(at place: Int) { _ = unsafe pread(memory, &seen, seen.count, place) }
+        var key = ApiKey(String(decoding: bytes, as: UTF8.self))
+        let object = unsafe withUnsafeBytes(of: key) { unsafe $0.load(as: Int.self) }
+        // An object has two words of its own, a lock one, an array four before its bytes: what is looked at first.
+        look(at: object + 24)
+        let array = seen.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let place = array + 32 + 2_100
+        look(at: place)
+        try #require(seen == Array(bytes[2_100..<2_170]))
+        #expect(key?.headerValue.utf8.count == 4_000)
+        key = nil
+        look(at: place)
+        #expect(seen != Array(bytes[2_100..<2_170]))
     }
 
     @Test(arguments: ["", "a b", "a\nb", "ä", "a\u{7F}"])

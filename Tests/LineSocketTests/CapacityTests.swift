@@ -44,6 +44,21 @@ struct CapacityTests {
         }
     }
 
+    /// With a part of them the line would have others than it names.
+    @Test func aLineWhoseDescriptorsDoNotAllFitHasNoneOfThem() async {
+        await #expect(processExitsWith: .success) {
+            let (sender, receiver) = try makePair()
+            let file = try makeFile("f")
+            try RawClient(socket: sender).write("line\n", [file, file, file, file, file])
+            let taken = takeAllDescriptors(but: 3)
+            let line = try LineChannel(adopting: receiver).receive(until: LineChannel.patience)
+            #expect(line?.text == "line" && line?.descriptors.count == 0)
+            let free = (0..<4).compactMap { _ in try? makeFile("") }
+            #expect(free.count == 3)
+            withExtendedLifetime(taken) {}
+        }
+    }
+
     @Test(.enabled(if: CapacityTests.hardLimit >= 11_000, "the hard limit on open files is under 11,000"))
     func tenThousandIdleConnectionsAreHeld() async throws {
         await #expect(processExitsWith: .success) {

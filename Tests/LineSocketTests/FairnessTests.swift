@@ -1,6 +1,5 @@
 // What one user may cost the others: bytes, descriptors and requests over all connections, and time for a line.
 
-import CAncillary
 import Glibc
 import LineSocket
 import Synchronization
@@ -147,7 +146,10 @@ struct FairnessTests {
         let clock = ManualClock()
         let seen = Mutex<[String]>([])
         try await withServer(
-            limits: limits { $0.heldBytesPerUser = 500_000 }, timing: clock.timing,
+            limits: limits {
+                $0.heldBytesPerUser = 500_000
+                $0.connectionsPerUser = 2
+            }, timing: clock.timing,
             { line, connection in
                 seen.withLock { $0.append(line.text) }
                 let byteCount = line.text == "large" ? 2_000_000 : 1
@@ -163,9 +165,14 @@ struct FairnessTests {
                 return (reader, other)
             }
             await running.server.settled()
-            try await onOwnThread { try other.write("held\n") }
+            try await running.clients { path in
+                try other.write("held\n")
+                // Told when the server has been to the sockets that were readable before.
+                #expect(try RawClient(path).channel.rest() == ["too many"])
+            }
             // A tick looks at it once more, and there is still nothing to be read for it.
             await running.server.tick()
+            #expect(other.unreadByteCount > 0)
             #expect(seen.withLock { $0 } == ["small", "large"])
             clock.advance(by: .seconds(61))
             await running.server.tick()
@@ -179,7 +186,10 @@ struct FairnessTests {
         let clock = ManualClock()
         let kept = Mutex<[OwnedDescriptor]>([])
         let answers = try await withServer(
-            limits: limits { $0.descriptorsPerUser = 3 }, timing: clock.timing,
+            limits: limits {
+                $0.descriptorsPerUser = 3
+                $0.connectionsPerUser = 2
+            }, timing: clock.timing,
             { line, connection in
                 kept.withLock { $0 += line.descriptors }
                 await connection.send(OutboundLine(line.bytes))
@@ -191,10 +201,11 @@ struct FairnessTests {
                 try first.write("a\n", [file, file, file])
                 #expect(try first.channel.next() == "a")
                 try second.write("b\n")
+                // Told when the server has been to the sockets that were readable before.
+                #expect(try RawClient(path).channel.rest() == ["too many"])
+                #expect(second.unreadByteCount > 0)
                 return (first, second)
             }
-            await running.server.settled()
-            #expect(ca_wait_readable(second.socket.rawValue, 0) == 0)
             kept.withLock { $0 = [] }
             await running.server.tick()
             return try await onOwnThread {
@@ -219,6 +230,7 @@ struct FairnessTests {
                 guard isReadable(client) else { throw SystemError("poll", ETIMEDOUT) }
                 return client
             }
+            await running.server.settled()
             clock.advance(by: .seconds(61))
             await running.server.tick()
             #expect(await running.server.connectionCount == 0)

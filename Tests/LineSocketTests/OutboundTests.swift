@@ -57,6 +57,38 @@ struct OutboundTests {
         }
     }
 
+    /// Each line is a few bytes, and holds a file open until it is read.
+    @Test func descriptorsThatAPeerDoesNotReadWeighMoreThanTheirLines() async throws {
+        let isSent = Gate()
+        var limits = LineServer.Limits()
+        limits.outboundBytes = 4_000_000
+        let lines = try await withServer(
+            limits: limits,
+            { line, connection in
+                guard let file = try? makeFile("f") else { return }
+                // More than the socket takes, and under the bound.
+                await connection.send(OutboundLine([UInt8](repeating: 97, count: 2_000_000)))
+                await connection.notify(Array("room".utf8))
+                for _ in 0..<64 { await connection.send(OutboundLine(Array("file".utf8), descriptors: [file])) }
+                await connection.notify(Array("no room".utf8))
+                await connection.send(OutboundLine(line.bytes))
+                isSent.open()
+            }
+        ) { running in
+            let client = try await running.clients { path in
+                let client = try RawClient(path)
+                try client.write("last\n")
+                return client
+            }
+            await isSent.wait()
+            await running.server.settled()
+            #expect(await running.server.counters.droppedNotifications == 1)
+            client.finish()
+            return try await onOwnThread { try client.channel.rest() }
+        }
+        #expect(lines.filter { $0.count < 10 } == ["room"] + [String](repeating: "file", count: 64) + ["last"])
+    }
+
     @Test func aReaderThatNeverReadsIsBoundedAndDropped() async throws {
         let clock = ManualClock()
         let handled = Mutex(0)

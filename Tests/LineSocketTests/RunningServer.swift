@@ -167,6 +167,13 @@ struct RawClient: Sendable {
 
     func finish() { _ = ca_finish_writing(socket.rawValue) }
 
+    /// Memory of what was written and not read by the other side, as unix(7) counts it; 0 once all is read.
+    var unreadByteCount: Int32 {
+        var count: Int32 = -1
+        _ = unsafe ioctl(socket.rawValue, UInt(TIOCOUTQ), &count)
+        return count
+    }
+
     /// Takes over reading.
     var channel: LineChannel { LineChannel(adopting: socket) }
 }

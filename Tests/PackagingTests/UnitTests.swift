@@ -108,6 +108,11 @@ struct Unit {
         #expect(group != "darkroomd")
     }
 
+    /// journald drops what comes faster than its default limit, and the audit's mirror has to be whole.
+    @Test func noRateLimitTakesRowsFromTheJournal() throws {
+        #expect(try Unit("darkroom.service")["Service.LogRateLimitIntervalSec"] == ["0"])
+    }
+
     @Test func theServiceLeavesNoTraceOfTheKey() throws {
         let service = try Unit("darkroom.service")
         #expect(service["Service.LoadCredentialEncrypted"] == ["gemini-api-key"])

@@ -26,6 +26,38 @@ struct AuditChainTests {
         #expect(try await store.auditHead()?.sequence == 5)
     }
 
+    @Test func aCallThatWaitedIsOnRecordAsSentBeforeItIs() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        _ = try await store.admit(newJob("a"), started: 0)
+        #expect(try await store.start(JobID(rawValue: "a"), call: 0, at: time(2000)))
+        let rows = try state.edit {
+            try String.fetchAll($0, sql: "SELECT event || ' ' || at_ms || ' ' || uid FROM audit ORDER BY sequence")
+        }
+        #expect(rows == ["accepted 1000 1000", "sent 2000 1000"])
+    }
+
+    /// Computed here once more from what the chain is said to be, so that both sides cannot forget the same.
+    @Test func eachHashIsOfTheOneBeforeAndTheWholeRow() async throws {
+        let state = try await written()
+        let answer = try ChildProcess.python(
+            """
+            import hashlib, sqlite3, struct, sys
+            previous = bytes(32)
+            for row in sqlite3.connect(sys.argv[1]).execute(
+                    "SELECT sequence, at_ms, event, uid, gid, pid, unit, socket, job, project, model, details, hash"
+                    " FROM audit ORDER BY sequence"):
+                data = previous
+                for value in row[:-1]:
+                    if value is None: data += b"\\0"
+                    elif isinstance(value, int): data += b"\\1" + struct.pack(">q", value)
+                    else: data += b"\\2" + struct.pack(">I", len(value.encode())) + value.encode()
+                previous = hashlib.sha256(data).digest()
+                print(previous == row[-1])
+            """, state.path + "/darkroom.sqlite")
+        #expect(answer == String(repeating: "True\n", count: 5))
+    }
+
     @Test func aCancelledJobNamesWhoCancelledIt() async throws {
         let state = try StateFixture()
         let store = try state.open()

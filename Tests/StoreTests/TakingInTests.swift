@@ -3,6 +3,7 @@
 import Foundation
 import Glibc
 import Store
+import Synchronization
 import TestKit
 import Testing
 
@@ -94,9 +95,65 @@ struct TakingInTests {
         await #expect(throws: InputError.bad(0, "its descriptor is not open for reading")) {
             try await store.takeIn([.file(open(Self.png(), O_WRONLY))], for: 1, limits: InputLimits())
         }
+        // Its kind and size can be asked for, and nothing else.
+        await #expect(throws: InputError.bad(0, "its descriptor is not open for reading")) {
+            try await store.takeIn([.file(open(Self.png(), 0o10000000))], for: 1, limits: InputLimits())
+        }
         await #expect(throws: InputError.bad(0, "its descriptor is no regular file")) {
             try await store.takeIn([.file(GivenFile("/dev/zero", O_RDONLY))], for: 1, limits: InputLimits())
         }
+    }
+
+    @Test func aFileThatIsCutWhileItIsReadIsRefused() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        let file = WatchedFile(try open(Self.png(), O_RDWR), cutTo: 60)
+        await #expect(throws: InputError.bad(0, "it became shorter while it was read")) {
+            try await store.takeIn([.file(file)], for: 1, limits: InputLimits())
+        }
+        #expect(try files(state) == [])
+    }
+
+    @Test func ofAFileThatIsTooLargeNothingIsRead() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        let file = WatchedFile(try open(Self.png(bytes: 5000)))
+        await #expect(throws: InputError.tooLarge(0, limitBytes: 1000)) {
+            try await store.takeIn([.file(file)], for: 1, limits: InputLimits(inputBytes: 1000, totalBytes: 1500))
+        }
+        #expect(file.useCount == 1)
+    }
+
+    @Test func somebodyElsesImageIsNoInput() async throws {
+        let state = try StateFixture()
+        let store = try state.open()
+        let sha256 = String(repeating: "a", count: 64)
+        _ = try await store.admit(newJob("a"), started: 1)
+        _ = try await store.finish(finished("a", sha256))
+        let taken = try await store.takeIn([.artifact(sha256)], for: alice.uid, limits: InputLimits())
+        #expect(taken.inputs.map(\.sha256) == [sha256])
+        await #expect(throws: InputError.noArtifact(0)) {
+            try await store.takeIn([.artifact(sha256)], for: bob.uid, limits: InputLimits())
+        }
+    }
+}
+
+/// A file whose uses are counted: the first is for its size, and before the next it may be cut.
+private final class WatchedFile: InputFile {
+    private let file: GivenFile
+    private let length: Int?
+    private let uses = Atomic(0)
+
+    var useCount: Int { uses.load(ordering: .relaxed) }
+
+    init(_ file: GivenFile, cutTo length: Int? = nil) {
+        self.file = file
+        self.length = length
+    }
+
+    var descriptor: Int32 {
+        if uses.add(1, ordering: .relaxed).newValue == 2, let length { ftruncate(file.descriptor, length) }
+        return file.descriptor
     }
 }
 

@@ -81,6 +81,27 @@ import Testing
         }
     }
 
+    /// Looked for where it was, through the kernel, since that memory is no longer ours.
+    @Test func theBytesAreWipedBeforeTheirBufferIsLetGo() async throws {
+        try await withTemporaryDirectory { path in
+            let content = (0..<8_000).map { UInt8(0x30 + $0 % 70) }
+            try Data(content).write(to: URL(filePath: "\(path)/a"))
+            let memory = unsafe open("/proc/self/mem", O_RDONLY | O_CLOEXEC)
+            try #require(memory >= 0)
+            defer { close(memory) }
+            var seen = [UInt8](repeating: 0, count: 70)
+            var place = 0
+            _ = try CredentialsDirectory(path: path).readDocument(firstOf: ["a"]) { bytes in
+                place = unsafe bytes.withUnsafeBufferPointer { Int(bitPattern: $0.baseAddress) } + 4_000
+                _ = unsafe pread(memory, &seen, seen.count, place)
+            }
+            #expect(seen == Array(content[4_000..<4_070]))
+            seen = [UInt8](repeating: 0, count: 70)
+            _ = unsafe pread(memory, &seen, seen.count, place)
+            #expect(seen != Array(content[4_000..<4_070]))
+        }
+    }
+
     @Test(arguments: ["", ".", "..", "../secret", "a/b", "a:b", "a b", "é", String(repeating: "a", count: 256)])
     func aNameThatIsNoFileNameIsRefused(name: String) async throws {
         #expect(try await read([:], firstOf: [name]) == .failure(.badName))
