@@ -226,8 +226,6 @@ extension Engine {
         }
     }
 
-    }
-
     private func newJob(_ request: Request) -> NewJob {
         let params = request.params
         let plan = request.plan

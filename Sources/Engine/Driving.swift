@@ -87,6 +87,7 @@ extension Engine {
         let upstream = clock.elapsed() - begun
         FaultPoint.reach(.lastByte)
         let postponement = postpone(ticket, outcome, sentAt: sentAt)
+        if case .failed(let error, _)? = outcome { endBacklog(of: ticket.project, error) }
         freeSlot(of: ticket, Self.ending(outcome, order.plan), measured: upstream)
         await conclude(id, order, outcome, sinks, postponement, upstream: upstream)
     }

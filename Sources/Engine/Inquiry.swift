@@ -92,7 +92,7 @@ extension Engine {
                 if let label = params.label, job.label != label { continue }
                 if let before, job.id.rawValue >= before.rawValue { continue }
                 if newest.count == count, job.id.rawValue < newest[0].rawValue { continue }
-                guard job.standing(state.scheduler, now: now) == params.state else { continue }
+                guard job.standing(state.scheduler, now: now)?.state == params.state else { continue }
                 let place = newest.firstIndex { $0.rawValue > job.id.rawValue } ?? newest.count
                 newest.insert(job.id, at: place)
                 if newest.count > count { newest.removeFirst() }

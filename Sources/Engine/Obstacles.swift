@@ -1,6 +1,7 @@
 // Why a job is not sent now, in the protocol's words: what it waits for, and what it is refused for at once.
 
 import Quota
+import Synchronization
 import Wire
 
 extension Engine {
@@ -97,7 +98,38 @@ extension Engine {
     }
 }
 
+extension Engine {
+    /// Ends every unsent call that would go out with a key that upstream has just refused: each would be answered so.
+    ///
+    /// Whoever asks from now on is tried: the key may have been mended meanwhile, and a refusal costs nothing. Called
+    /// before the slot is given back.
+    func endBacklog(of project: String, _ error: WireError) {
+        guard error.isOfCredential else { return }
+        state.withLock { state in
+            for id in state.scheduler.jobs(behind: GateKey(project: state.scheduler.quota(of: project), model: nil)) {
+                guard let call = state[id], call.isIdle, call.ticket.home == project, call.ticket.overflow.isEmpty
+                else {
+                    continue
+                }
+                handOver(id, error, &state)
+            }
+        }
+    }
+}
+
 extension WireError {
+    /// That every request with the same credential comes to the same: it has to be replaced, or its project mended.
+    fileprivate var isOfCredential: Bool {
+        switch kind {
+        case .keyRejected, .keyLeaked, .serviceDisabled: true
+        case .wrongHost: [401, 403].contains(upstream?.httpStatus)
+        // Of the restrictions those of the key itself; what an account may not do can be one model.
+        case .keyRestricted:
+            finishReason == "PUP_LIMITED_DISABLED" || upstream?.reason?.hasPrefix("API_KEY_") == true
+        default: false
+        }
+    }
+
     /// Says when what is shut opens again, and who may open it before.
     mutating func tellOpening(_ until: Int64, project: String) {
         if until == Gate.untilOpened || kind == .spendCap {

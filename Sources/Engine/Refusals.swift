@@ -32,7 +32,9 @@ extension Engine {
             guard let job = state.jobs[id.job], let call = state[id] else { return nil }
             let now = moment(&state)
             // Aborted before anything left: it was not refused, and the next run sends it.
-            if error.kind == .cancelled { return Postponement(until: now, gate: nil, mayRetry: true) }
+            if error.kind == .cancelled {
+                return Postponement(until: now, gate: nil, mayRetry: true, project: ticket.project)
+            }
             guard let kind = Self.kind(of: error, retryAfter, scope) else {
                 state[id]?.refusals += 1
                 // A second, then two, with half of it by chance either way.

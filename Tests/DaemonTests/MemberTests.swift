@@ -75,7 +75,7 @@ import Wire
         #expect(
             got.result?.shape
                 == "attempts,cost,createdAt,endedAt,extraImages[],failed[],images[],job,label,\(Self.model),project,"
-                + "requested{aspectRatio,imageSize},reused,route,startedAt,state,text,timing,usage,warnings[]")
+                + "reason,requested{aspectRatio,imageSize},reused,route,startedAt,state,text,timing,usage,warnings[]")
         guard case .object(let members)? = got.result, case .object(let model)? = members["model"] else {
             Issue.record("\(got.message)")
             return
@@ -127,7 +127,8 @@ import Wire
             ("usage.report", #"{"by":"day"}"#, "rows[day,images,jobs,usd],totalUSD"),
             (
                 "model.list", "{}",
-                "models[aliases[],aspectRatios[],available,id,imageSizes[],maxInputs,reason,routes[],state,successor,"
+                "models[aliases[],aspectRatios[],available,id,imageSizes[],maxInputs,"
+                    + "projects[name,state],reason,routes[],state,successor,"
                     + "usdPerImage{1K,2K,4K,512}]"
             ),
             ("server.diagnose", "{}", "steps[found,meaning,next,project,step,verdict],verdict"),
@@ -165,11 +166,11 @@ import Wire
         shapes.formUnion(late.events.map { JSONValue.object($0).shape })
         #expect(
             shapes.isSuperset(of: [
-                "attempt,job,request,state,usuallySeconds[]", "job,reason,request,state,until",
+                "attempt,job,request,state,usuallySeconds[]", "job,position,reason,request,state,until",
             ]), "\(shapes)")
         #expect(
             shapes.subtracting([
-                "attempt,job,request,state,usuallySeconds[]", "job,reason,request,state,until",
+                "attempt,job,request,state,usuallySeconds[]", "job,position,reason,request,state,until",
                 "bytes,job,request,state", "job,position,request,startsInSeconds,state", "job,request,state",
             ]) == [], "\(shapes)")
     }

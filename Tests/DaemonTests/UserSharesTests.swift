@@ -45,7 +45,7 @@ import Wire
 
 @Suite struct SharedLooksTests {
     @Test func oneLookServesAllWhoAskMeanwhileAndSoonAfter() async {
-        let looks = SharedLooks()
+        let looks = SharedLooks(freshFor: .seconds(3600))
         let count = Mutex(0)
         let (gate, open) = AsyncStream.makeStream(of: Void.self)
         let run: @Sendable () async -> [Diagnose.Step] = {
@@ -62,6 +62,9 @@ import Wire
         #expect(count.withLock { $0 } == 1)
         _ = await looks.steps(of: "b", run)
         #expect(count.withLock { $0 } == 2)
+        looks.forget("a")
+        _ = await looks.steps(of: "a", run)
+        #expect(count.withLock { $0 } == 3)
     }
 
     @Test func aUserHasFourDiagnosesUnderWay() throws {

@@ -131,7 +131,7 @@ struct KeyedRequestTests {
             let id = try await bench.engine.generate(asked, from: alice, terms: Terms(projects: ["default"]))
             let request = try #require(try await bench.store.request(of: id))
             #expect(
-                String(decoding: request, as: UTF8.self) == """
+                String(decoding: request.json, as: UTF8.self) == """
                     {"aspectRatio":"16:9","count":2,"grounding":["web","image"],"imageSize":"1K","maxCostUSD":1.5,\
                     "model":"flash","project":"default","prompt":"a cat","safety":{"a":"OFF","b":"BLOCK_NONE"},\
                     "seed":-5,"temperature":0.5}

@@ -1,5 +1,5 @@
 // A look at a project is a dozen connections to its upstream: one at a time, shared by all who ask meanwhile and by those
-// who ask within a few seconds.
+// who ask within the second after it, so that whoever mends something and asks again is not told what was before.
 
 import Synchronization
 import Wire
@@ -12,12 +12,15 @@ final class SharedLooks: Sendable {
         var freshUntil: ContinuousClock.Instant?
     }
 
-    private static let freshFor = Duration.seconds(5)
+    private let freshFor: Duration
     /// Most diagnoses of one user under way; with an image each, they wait for it.
     private static let most = 4
 
     private let looks = Mutex<[String: Look]>([:])
     private let underWay = Mutex<[UInt32: Int]>([:])
+
+    /// - Parameter freshFor: How long a look is believed after its end.
+    init(freshFor: Duration = .seconds(1)) { self.freshFor = freshFor }
 
     /// Takes a place among the diagnoses of a user, to be given back with `leave`.
     ///
@@ -59,7 +62,12 @@ final class SharedLooks: Sendable {
         return await task.value
     }
 
+    /// Has the next one who asks look again: what is known to have changed is not told as it was.
+    func forget(_ project: String) {
+        looks.withLock { if $0[project]?.freshUntil != nil { $0[project] = nil } }
+    }
+
     private func looksEnded(_ project: String) {
-        looks.withLock { $0[project]?.freshUntil = ContinuousClock.now + Self.freshFor }
+        looks.withLock { $0[project]?.freshUntil = ContinuousClock.now + freshFor }
     }
 }

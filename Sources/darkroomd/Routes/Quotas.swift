@@ -28,7 +28,7 @@ extension Methods {
         -> PauseProject.Result
     {
         let result = try await engine.setPaused(isPaused, project: params.project, by: exchange.principal)
-        if !isPaused { projects.first { $0.configuration.name == params.project }?.key.forgive() }
+        looks.forget(params.project)
         return result
     }
 

@@ -50,7 +50,6 @@ struct GeminiGenerator: ImageGenerator {
 
     func checkKey() throws(WireError) {
         guard route != nil else { throw key.missing() }
-        if let refusal = key.refusal() { throw WireError(unsent: refusal, project: project) }
     }
 
     func plan(_ params: GenerateImage.Params, _ material: Material) throws(WireError) -> CallPlan {
@@ -82,9 +81,6 @@ struct GeminiGenerator: ImageGenerator {
         progress: @escaping @Sendable (CallProgress) -> Void
     ) async -> CallOutcome {
         guard let route else { return .failed(key.missing()) }
-        if let refusal = key.refusalOrProbe() {
-            return .refused(WireError(unsent: refusal, project: project), retryAfter: nil, scope: .call)
-        }
         let sent = order.plan.model.sent
         guard let model = catalogue.resolve(sent) else {
             return .failed(

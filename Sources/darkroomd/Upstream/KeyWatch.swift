@@ -6,19 +6,7 @@ import Wire
 
 /// The state of one project's key.
 final class KeyWatch: Sendable {
-    private struct State {
-        var known: GetStatus.KeyState
-        /// What upstream said against the key, until it says something for it.
-        var refusal: GeminiError?
-        /// When it said so, or was asked again last.
-        var askedAt = ContinuousClock.now
-    }
-
-    /// How long nothing is sent with a key that was refused; then one request asks again, for a key that has been
-    /// mended at Google heals by itself.
-    private static let patience = Duration.seconds(60)
-
-    private let state: Mutex<State>
+    private let state: Mutex<GetStatus.KeyState>
     private let credential: String
     /// Why there is no key, if there is none.
     let fault: Fault?
@@ -49,37 +37,12 @@ final class KeyWatch: Sendable {
             case .missing, .unusable: .missing
             case .wrongKind: .wrongKind
             }
-        state = Mutex(State(known: known))
+        state = Mutex(known)
     }
 
-    var current: GetStatus.KeyState { state.withLock { $0.known } }
+    var current: GetStatus.KeyState { state.withLock { $0 } }
 
-    func accepted() {
-        state.withLock { state in
-            state.known = .ok
-            state.refusal = nil
-        }
-    }
-
-    /// Lets everything through again, since an admin has acted.
-    func forgive() { state.withLock { $0.refusal = nil } }
-
-    /// What upstream said of the key a moment ago, which it would say again; nil when it may be asked.
-    func refusal() -> GeminiError? { state.withLock { Self.standing($0) } }
-
-    /// As `refusal()`; whoever gets nil of a key that was refused is the one who asks.
-    func refusalOrProbe() -> GeminiError? {
-        state.withLock { state in
-            let standing = Self.standing(state)
-            if standing == nil, state.refusal != nil { state.askedAt = .now }
-            return standing
-        }
-    }
-
-    private static func standing(_ state: State) -> GeminiError? {
-        guard let refusal = state.refusal, ContinuousClock.now - state.askedAt < patience else { return nil }
-        return refusal
-    }
+    func accepted() { state.withLock { $0 = .ok } }
 
     /// Takes what an error says of the key; most errors say nothing.
     func heard(_ error: GeminiError) {
@@ -99,16 +62,7 @@ final class KeyWatch: Sendable {
                 .sinkFailed:
                 nil
             }
-        guard let heard else { return }
-        state.withLock { state in
-            state.known = heard
-            if error.isOfCredential {
-                state.refusal = error
-                state.askedAt = .now
-            } else if heard == .ok {
-                state.refusal = nil
-            }
-        }
+        if let heard { state.withLock { $0 = heard } }
     }
 
     /// Takes what an error of a models listing says of the key.
@@ -132,23 +86,6 @@ final class KeyWatch: Sendable {
     /// What an admin types to put another key into a credential.
     static func mending(_ credential: String) -> String {
         "as root: systemd-creds encrypt --name=\(credential) - /etc/credstore.encrypted/\(credential) && systemctl restart darkroom"
-    }
-}
-
-extension GeminiError {
-    /// That every request with the same credential comes to the same: it has to be replaced, or its project mended.
-    fileprivate var isOfCredential: Bool {
-        switch kind {
-        case .keyRejected, .keyLeaked, .serviceDisabled: true
-        case .wrongHost: [401, 403].contains(upstream?.httpStatus)
-        // Of the restrictions those of the key itself; what an account may not do can be one model.
-        case .keyRestricted:
-            finishReason == "PUP_LIMITED_DISABLED" || upstream?.reason?.hasPrefix("API_KEY_") == true
-        case .quotaMinute, .quotaDay, .noQuota, .spendCap, .region, .modelUnavailable, .upstreamRejected, .badInput,
-            .tooLarge, .blocked, .noImage, .upstreamUnavailable, .upstreamTimeout, .upstreamInvalid, .outcomeUnknown,
-            .cancelled, .sinkFailed:
-            false
-        }
     }
 }
 

@@ -31,13 +31,6 @@ extension WireError {
         text = error.text
     }
 
-    /// What a peer is told of a request that is not sent, since another with the same key was answered so.
-    init(unsent error: GeminiError, project: ProjectConfiguration) {
-        self.init(error, project: project)
-        charged = .no
-        isRetryable = false
-    }
-
     private static func hint(of error: GeminiError, _ kind: ErrorKind, _ project: ProjectConfiguration) -> String? {
         guard kind == .keyRejected else { return error.hint ?? adminHint(kind, project) }
         // Google's reason says what is wrong, and the command mends it.
