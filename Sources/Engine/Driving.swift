@@ -45,11 +45,10 @@ extension Engine {
             case .shut: break
             }
             do {
-                let isShared = !ticket.overflow.isEmpty
                 guard
                     try await store.start(
                         id.job, call: id.call, at: clock.now(),
-                        by: isShared ? (project: ticket.project, route: order.plan.route) : nil)
+                        by: (project: ticket.project, route: order.plan.route))
                 else {
                     freeSlot(of: ticket)
                     return await reconcile(id)

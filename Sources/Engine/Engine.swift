@@ -258,18 +258,18 @@ package final class Engine: Sendable {
         guard state.phase == .running else { return }
         let now = moment(&state)
         if let until = state.storageShutUntil, until > now { return }
-        while let ticket = state.scheduler.next(now: now) {
-            guard submit(.drive(ticket, isStarted: false), &state) else {
-                // The run was cancelled: the job stays what it is.
-                state.scheduler.finish(ticket, .unsent, now: now)
-                state.scheduler.seat(ticket)
-                return
+        // Again after those that no waiting helps: somebody may have stood behind them.
+        repeat {
+            while let ticket = state.scheduler.next(now: now) {
+                guard submit(.drive(ticket, isStarted: false), &state) else {
+                    // The run was cancelled: the job stays what it is.
+                    state.scheduler.finish(ticket, .unsent, now: now)
+                    state.scheduler.seat(ticket)
+                    return
+                }
+                state[ticket.job]?.isHandedOver = true
             }
-            state[ticket.job]?.isHandedOver = true
-        }
-        for (ticket, kind) in state.scheduler.takeHopeless() {
-            handOver(ticket.job, Self.limitError(kind, .never, ticket, now: now), &state)
-        }
+        } while endForEver(now: now, &state)
         for key in state.scheduler.takeUsedUpDays() { endHopeless(behind: key, now: now, &state) }
         if let opening = state.scheduler.nextOpening(now: now) { arm(for: opening, &state) }
     }

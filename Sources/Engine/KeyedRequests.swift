@@ -46,7 +46,7 @@ extension Engine {
         for waiter in waiting.values { waiter.resume(returning: false) }
     }
 
-    /// The job that has a key already, for a caller who may wait for it.
+    /// The job that has a key already.
     ///
     /// - Throws: `conflict` when it was asked something else, and what keeps the inputs from being read.
     func job(

@@ -61,9 +61,6 @@ struct LiveCall: Sendable {
 }
 
 extension Engine.State {
-    /// See `LiveJob.mayHaveCost`.
-    func mayHaveCost(_ id: JobID) -> Bool { jobs[id]?.mayHaveCost ?? false }
-
     /// One call of a live job; setting one that is not there does nothing.
     subscript(id: CallID) -> LiveCall? {
         get { jobs[id.job]?.calls[id.call] }

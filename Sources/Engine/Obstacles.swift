@@ -85,6 +85,15 @@ extension Engine {
         return error
     }
 
+    /// Ends the jobs that are more than a whole limit; false when there are none.
+    func endForEver(now: Int64, _ state: inout State) -> Bool {
+        let hopeless = state.scheduler.takeHopeless()
+        for (ticket, kind) in hopeless {
+            handOver(ticket.job, Self.limitError(kind, .never, ticket, now: now), &state)
+        }
+        return !hopeless.isEmpty
+    }
+
     /// Ends every unsent call that waits for what opens too late for it.
     func endHopeless(behind key: GateKey, now: Int64, _ state: inout State) {
         for id in state.scheduler.jobs(behind: key) {

@@ -9,7 +9,7 @@ package import Store
 extension Engine {
     /// What a request would cost and when it would be sent; spends nothing and leaves nothing behind.
     ///
-    /// - Throws: What `generate` throws, but for the want of money.
+    /// - Throws: What `generate` throws, but for the want of money or of a key: nobody is asked.
     package func price(
         _ params: GenerateImage.Params, inputs: [InputSource] = [], from principal: Principal, terms: Terms = Terms()
     ) async throws(WireError) -> PriceImage.Result {

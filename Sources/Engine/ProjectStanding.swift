@@ -24,16 +24,17 @@ extension Engine {
     package func standing(of project: String) -> ProjectStanding {
         state.withLock { state in
             let now = moment(&state)
+            let quota = state.scheduler.quota(of: project)
             var obstacles = state.gateErrors.compactMap { key, error -> ProjectStanding.Obstacle? in
-                guard key.project == project, let gate = state.scheduler.gate(key), gate.until > now else { return nil }
+                guard key.project == quota, let gate = state.scheduler.gate(key), gate.until > now else { return nil }
                 var error = error
                 error.tellOpening(gate.until, project: project)
                 return ProjectStanding.Obstacle(model: key.model, error: error)
             }
             let budget = state.ledger.standing(.project(project), now: now)
             obstacles += budget.filter(\.isUsedUp).map { Self.usedUp($0, model: nil, project: project) }
-            for model in state.scheduler.windows.models(project: project) {
-                let days = state.scheduler.windows.standing(project: project, model: model, now: now)
+            for model in state.scheduler.windows.models(project: quota) {
+                let days = state.scheduler.windows.standing(project: quota, model: model, now: now)
                     .filter { $0.kind == .requestsPerDay && $0.isUsedUp }
                 obstacles += days.map { Self.usedUp($0, model: model, project: project) }
             }

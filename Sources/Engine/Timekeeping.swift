@@ -49,7 +49,7 @@ extension Engine {
         for call in job.calls {
             guard let pause = call.pause, pause.until <= now, state[call.id]?.isIdle == true else { continue }
             state[call.id]?.pause = nil
-            state.scheduler.enqueue(call.id, first: true)
+            if let call = state[call.id] { queueAgain(call, deadline: job.deadline, &state) }
         }
         let spacing = job.hasNews ? LiveJob.eventSpacing : LiveJob.eventSilence
         if !job.watchers.isEmpty, job.lastEvent + spacing <= now { tell(job.id, now: now, &state) }

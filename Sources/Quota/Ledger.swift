@@ -80,9 +80,6 @@ package struct Ledger<Hold: Hashable & Sendable>: Sendable {
         books[account, default: AccountBook()].budget = budget
     }
 
-    /// Takes away all budgets, for a new configuration; what was spent and is held stays.
-    package mutating func clearBudgets() { for account in books.keys { books[account]?.budget = Budget() } }
-
     /// Holds the worst that some calls can cost, for all of them or for none.
     ///
     /// A hold counts against the day and the month for as long as it stands, and what it is settled at against those

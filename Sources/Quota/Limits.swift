@@ -21,9 +21,6 @@ package enum WindowKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// Opens again within minutes, so that it is waited for.
-    package var isRolling: Bool { rollingLength != nil }
-
     /// In milliseconds; nil for those that end with the day or the month.
     var rollingLength: Int64? {
         switch self {

@@ -53,7 +53,6 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
 
     var hasFreeSlot: Bool { inFlight < slots }
     var lined: Int { interactive.count + bulk.count }
-    var hasBulk: Bool { bulk.count > 0 }
 
     var entryCount: Int { interactive.entryCount + bulk.entryCount }
 

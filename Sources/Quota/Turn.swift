@@ -70,7 +70,10 @@ extension Scheduler {
         case .window(let window):
             if case .at(let time) = window.opening { windowsOpenAt = min(windowsOpenAt ?? time, time) }
             if window.opening == .never {
-                hopeless[ticket.job] = window.kind
+                // Another project may have a limit that it fits.
+                if ticket.overflow.allSatisfy({ obstacle(to: ticket, in: $0, now: now)?.isForEver == true }) {
+                    hopeless[ticket.job] = window.kind
+                }
             } else if window.kind.isSpend {
                 held.everything = true
             } else if window.kind == .requestsPerDay {

@@ -54,7 +54,9 @@ import Wire
         var kinds: Set<ErrorKind> = []
         for (number, act) in acts.enumerated() {
             try simulator.addRule(#"{"match":{"prompt":"act \#(number)."},"do":\#(act)}"#)
-            for more in [#""delivery":"none""#, #""count":2,"exact":true,"imageSize":"1K","model":"gemini-3.1-flash-image""#] {
+            for more in [
+                #""delivery":"none""#, #""count":2,"exact":true,"imageSize":"1K","model":"gemini-3.1-flash-image""#,
+            ] {
                 let deadline = act.contains("latency") ? 0.3 : 30
                 let reply = try call(
                     "image.generate", #"{"prompt":"act \#(number).","deadlineSeconds":\#(deadline),\#(more)}"#)

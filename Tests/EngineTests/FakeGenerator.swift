@@ -70,7 +70,8 @@ final class FakeGenerator: ImageGenerator {
         return CallPlan(
             project: project, route: "native", model: JobModel(asked: params.model ?? "flash", sent: "gemini-x"),
             // Another hold than 500 is asked for as a seed.
-            holdMicros: params.seed.flatMap { $0 > 0 ? Int64($0) : nil } ?? 500, expectedMicros: 400, usuallySeconds: [8, 20],
+            holdMicros: params.seed.flatMap { $0 > 0 ? Int64($0) : nil } ?? 500, expectedMicros: 400,
+            usuallySeconds: [8, 20],
             upstreamTimeout: .seconds(300),
             requested: Requested(aspectRatio: params.aspectRatio, imageSize: params.imageSize),
             expectedPixels: (1024, 1024), inputTokens: 10)
