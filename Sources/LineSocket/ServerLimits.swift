@@ -89,7 +89,7 @@ extension LineServer {
 
     /// A connection that was ended against its peer's will, for the one who looks into it.
     package struct Dropped: Sendable, Hashable {
-        package enum Reason: String, Sendable {
+        package enum Reason: String, Sendable, CaseIterable {
             case tooManyConnections = "too many connections"
             case lineTooLong = "a line was too long"
             case lineTooSlow = "a line took too long"

@@ -4,7 +4,8 @@ package import Logging
 
 /// Writes each log statement as one row with its own fields.
 ///
-/// A statement with the metadata key `job.id` is found by `journalctl DARKROOM_JOB_ID=…`.
+/// A statement with the metadata key `job.id` is found by `journalctl DARKROOM_JOB_ID=…`; one with `MESSAGE_ID` is
+/// explained by the catalog (`journalctl -x`).
 package struct JournalLogHandler: LogHandler {
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
@@ -31,7 +32,8 @@ package struct JournalLogHandler: LogHandler {
         entry.add(.codeFunction, event.function)
         entry.add(JournalFieldName(metadataKey: "logger"), label)
         for (key, value) in event.fields(beside: metadata, metadataProvider) {
-            entry.add(JournalFieldName(metadataKey: key), value)
+            let isMessageID = key == JournalFieldName.messageID.text
+            entry.add(isMessageID ? .messageID : JournalFieldName(metadataKey: key), value)
         }
         writer.write(entry)
     }

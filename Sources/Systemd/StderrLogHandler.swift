@@ -23,7 +23,8 @@ package struct StderrLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         var line = "darkroomd: \(event.level): \(Self.onOneLine(event.message.description))"
-        for (key, value) in event.fields(beside: metadata, metadataProvider) {
+        let isForTheJournal = { (key: String) in key == JournalFieldName.messageID.text }
+        for (key, value) in event.fields(beside: metadata, metadataProvider) where !isForTheJournal(key) {
             line += " \(Self.onOneLine(key))=\(Self.quotedIfNeeded(value))"
         }
         line += "\n"

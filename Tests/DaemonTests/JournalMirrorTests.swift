@@ -1,4 +1,5 @@
 import Foundation
+import LineSocket
 import Logging
 import Store
 import Synchronization
@@ -204,6 +205,7 @@ private final class KeptJournal: Sendable {
         let explained = catalog.matches(of: /(?m)^-- ([0-9a-f]{32})$/).map { String($0.output.1) }
         let said =
             AuditMessage.events.values.map(\.id) + AuditMessage.kinds.values.map(\.id) + [AuditMessage.unreadable.id]
+            + LineServer.Dropped.Reason.allCases.map(\.messageID)
         #expect(Set(explained) == Set(said))
         #expect(Set(said).count == said.count)
         #expect(explained.count == said.count)

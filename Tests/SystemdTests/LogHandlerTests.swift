@@ -32,6 +32,18 @@ import Testing
             ])
     }
 
+    @Test func aMessageIDIsTheJournalsOwnField() {
+        let rows = Mutex<[[String]]>([])
+        let writer = JournalWriter { entry in
+            rows.withLock { $0.append(entry.fields) }
+            return true
+        }
+        let logger = Logger(label: "darkroomd") { JournalLogHandler(label: $0, writer: writer) }
+        logger.warning("dropped", metadata: ["MESSAGE_ID": "0123456789abcdef0123456789abcdef"])
+        #expect(writer.finish(within: .seconds(60)) == 0)
+        #expect(rows.withLock { $0 }.first?.contains("MESSAGE_ID=0123456789abcdef0123456789abcdef") == true)
+    }
+
     @Test func everyLevelHasItsPriority() {
         #expect(Logger.Level.allCases.map(\.priority) == [7, 7, 6, 5, 4, 3, 2])
     }
