@@ -32,7 +32,10 @@ extension Engine {
         if let key { try await take(key) }
         defer { if let key { giveBack(key) } }
         // Before all that depends on how things stand now: who comes back for a job needs neither room nor money.
-        if let key, let job = try await job(under: key, params, asked, inputs) { return job }
+        if let key, let job = try await job(under: key, params, asked, inputs) {
+            state.withLock { $0.joined += 1 }
+            return job
+        }
         try generator(of: params).check(params)
         let taken = try await takeIn(inputs, for: principal)
         return try await admit(params, asked: asked, taken, from: principal, terms, arrival)
@@ -131,7 +134,10 @@ extension Engine {
         do throws(WireError) {
             let request = try await request(params, asked: asked, taken, from: principal, terms, arrival)
             let (id, isNew) = try await admit(request)
-            if !isNew { await store.discard(taken) }
+            if !isNew {
+                state.withLock { $0.joined += 1 }
+                await store.discard(taken)
+            }
             return id
         } catch {
             await store.discard(taken)
@@ -219,6 +225,7 @@ extension Engine {
         case .existing(let existing, let isSame): return (try found(existing, isSame: isSame), false)
         case .broken(let missing): throw .brokenConversation(missing)
         case nil:
+            state.withLock { $0.missed += 1 }
             guard request.params.reuse == .only else { return nil }
             throw WireError(
                 .notFound, "there is no earlier result of this request", hint: "ask with reuse \"prefer\" to make one",

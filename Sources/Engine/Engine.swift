@@ -84,6 +84,10 @@ package final class Engine: Sendable {
         /// Until when a gate was shut when those behind it were last looked at: each of those that run into it together
         /// says the same.
         var lookedBehind: [GateKey: Int64] = [:]
+        /// Requests that were led to a job which was there already, under their idempotency key.
+        var joined = 0
+        /// Requests that would have taken an earlier result, and found none.
+        var missed = 0
         var tasksUnderWay = 0
         var drainUntil: Timestamp?
         var nextToken = 0

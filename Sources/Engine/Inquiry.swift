@@ -11,6 +11,8 @@ package struct EngineStatus: Sendable, Equatable {
     package struct Project: Sendable, Equatable {
         package var inFlight: Int
         package var queued: Int
+        /// Of those queued, the ones that go after all others.
+        package var queuedBulk: Int
         package var isPaused: Bool
     }
 
@@ -20,6 +22,10 @@ package struct EngineStatus: Sendable, Equatable {
     package var queued: Int
     /// Jobs whose outcome nobody knows.
     package var unknown: Int
+    /// Requests of this run that were led to a job which was there already, under their idempotency key.
+    package var joined: Int
+    /// Requests of this run that would have taken an earlier result, and found none.
+    package var missed: Int
     package var projects: [String: Project]
 }
 
@@ -140,16 +146,17 @@ extension Engine {
             throw WireError(error)
         }
         return state.withLock { state in
+            let bulk = state.scheduler.queuedBulkCounts
             let projects = generators.keys.map { name in
                 let project = EngineStatus.Project(
                     inFlight: state.scheduler.inFlightCount(project: name),
-                    queued: state.scheduler.queuedCount(project: name),
+                    queued: state.scheduler.queuedCount(project: name), queuedBulk: bulk[name] ?? 0,
                     isPaused: state.scheduler.isPaused(project: name))
                 return (name, project)
             }
             return EngineStatus(
                 isAdmitting: state.phase == .running && state.isTakenUp, inFlight: state.scheduler.inFlightCount,
-                queued: state.scheduler.queuedCount, unknown: unknown,
+                queued: state.scheduler.queuedCount, unknown: unknown, joined: state.joined, missed: state.missed,
                 projects: Dictionary(uniqueKeysWithValues: projects))
         }
     }

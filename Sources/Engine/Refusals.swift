@@ -142,7 +142,7 @@ extension Engine {
     /// Takes a call whose row says `sent`, and of which upstream has nothing, back into the queue.
     func requeue(_ id: CallID, _ error: WireError, delay: Duration, gate: GateKey?, upstream: Duration) async {
         do {
-            guard try await store.requeue(id.job, call: id.call, at: clock.now()) else {
+            guard try await store.requeue(id.job, call: id.call, at: clock.now(), reason: error.kind) else {
                 return await reconcile(id)
             }
         } catch {

@@ -63,6 +63,13 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     /// Unstarted jobs, those that are not durable yet included.
     package var queuedCount: Int { tickets.count }
 
+    /// Of those, the bulk ones, by project.
+    package var queuedBulkCounts: [String: Int] {
+        var counts: [String: Int] = [:]
+        for ticket in tickets.values where ticket.class == .bulk { counts[ticket.project, default: 0] += 1 }
+        return counts
+    }
+
     /// Jobs that hold a slot.
     package var inFlightCount: Int { projects.values.reduce(0) { $0 + $1.inFlight } }
 

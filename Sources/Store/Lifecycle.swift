@@ -143,13 +143,24 @@ extension Store {
     }
 
     /// Sends a call back to wait for another attempt, after a refusal that cost nothing.
-    package func requeue(_ id: JobID, call: Int, at time: Timestamp) async throws(StoreError) -> Bool {
-        try await move(.requeue, id, call: call, at: time, event: .requeued)
+    ///
+    /// - Parameters:
+    ///   - id: The job.
+    ///   - call: From 0.
+    ///   - time: When.
+    ///   - reason: The error of the attempt before, for the audit row; nil when nothing was attempted.
+    /// - Returns: False when the call was elsewhere; then nothing was written.
+    /// - Throws: `.full`, or what else SQLite says; then nothing was written.
+    package func requeue(
+        _ id: JobID, call: Int, at time: Timestamp, reason: ErrorKind? = nil
+    ) async throws(StoreError) -> Bool {
+        let details = reason.map { ",\"reason\":\"\($0.rawValue)\"" } ?? ""
+        return try await move(.requeue, id, call: call, at: time, event: .requeued, details: details)
     }
 
     private func move(
         _ transition: Transition, _ id: JobID, call: Int, at time: Timestamp, event: AuditEvent,
-        by server: (project: String, route: String)? = nil
+        by server: (project: String, route: String)? = nil, details: String = ""
     ) async throws(StoreError) -> Bool {
         let isMoved = try await commits.write { database in
             guard var job = try JobKey.fetch(id, in: database),
@@ -160,7 +171,7 @@ extension Store {
                 try job.serve(call: call, by: server.project, route: server.route, in: database)
                 job.project = server.project
             }
-            try job.audit(event, at: time, details: "{\"call\":\(call)}", in: database)
+            try job.audit(event, at: time, details: "{\"call\":\(call)\(details)}", in: database)
             FaultPoint.reach(transition == .start ? .sentBeforeCommit : .requeueBeforeCommit)
             return true
         }

@@ -192,6 +192,22 @@ extension Store {
         FaultPoint.reach(.pauseAfterCommit)
     }
 
+    /// What is held for calls that have not ended and for outcomes that nobody knows, in millionths of a dollar, by model.
+    package func heldMicros() async throws(StoreError) -> [String: Int64] {
+        try await read { database in
+            var held: [String: Int64] = [:]
+            let rows = try Row.fetchAll(
+                try database.cachedStatement(
+                    sql: """
+                        SELECT model_sent, sum(held_micros) FROM hold INDEXED BY hold_open
+                          JOIN job ON job.number = hold.job
+                        WHERE hold.state = 'held' GROUP BY model_sent
+                        """))
+            for row in rows { held[row[0] as String] = row[1] as Int64 }
+            return held
+        }
+    }
+
     /// What is held, settled and released of all money that was ever admitted, and how much that was.
     package func balance() async throws(StoreError) -> (admitted: Int64, held: Int64, settled: Int64, released: Int64) {
         try await read { database in

@@ -85,9 +85,12 @@ extension JobKey {
             in: database)
         let saved = try Int64.fetchOne(
             database, sql: "SELECT saved_micros FROM job WHERE number = ?", arguments: [number])
+        let images = try Int.fetchOne(
+            database, sql: "SELECT count(*) FROM artifact WHERE job = ? AND kind = 'final'", arguments: [number])
         try audit(
             .ended, at: job.created,
-            details: "{\"charged\":\"no\",\"costMicros\":0,\"reused\":\"\(other)\",\"savedMicros\":\(saved ?? 0)}",
+            details: "{\"charged\":\"no\",\"costMicros\":0,\"images\":\(images ?? 0),\"reused\":\"\(other)\","
+                + "\"savedMicros\":\(saved ?? 0)}",
             in: database)
     }
 }
