@@ -147,15 +147,17 @@ import Wire
         _ = try client.call(2, "image.generate", #"{"prompt":"p","count":11}"#)
         let metrics = try metrics()
         let model = #"{model="gemini-3.1-flash-image"}"#
-        #expect(metrics["darkroom_images_total\(model)"] == 2)
+        #expect(metrics[#"darkroom_images_total{model="gemini-3.1-flash-image",outcome="delivered"}"#] == 2)
+        #expect(metrics["darkroom_image_size_bytes_count\(model)"] == 2)
         #expect(metrics[#"darkroom_calls_total{model="gemini-3.1-flash-image",outcome="done"}"#] == 2)
-        #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="ok"}"#] == 1)
-        #expect(metrics[#"darkroom_requests_total{operation="image.generate",outcome="invalid_params"}"#] == 1)
+        let generated = #"darkroom_requests_total{operation="image.generate",model=""#
+        #expect(metrics[generated + #"gemini-3.1-flash-image",outcome="ok"}"#] == 1)
+        #expect(metrics[generated + #"none",outcome="invalid_params"}"#] == 1)
         #expect((metrics["darkroom_cost_usd_total\(model)"] ?? 0) > 0.1)
         #expect((metrics["darkroom_image_bytes_total\(model)"] ?? 0) > 1000)
         let tokens = #"darkroom_tokens_total{model="gemini-3.1-flash-image",direction="output",modality="image"}"#
         #expect((metrics[tokens] ?? 0) > 1000)
-        for stage in ["parse", "ledger", "write", "job"] {
+        for stage in ["parse", "decode", "ledger", "write", "job"] {
             #expect((metrics[#"darkroom_overhead_seconds_count{stage="\#(stage)"}"#] ?? 0) > 0, "\(stage)")
         }
         #expect(metrics["darkroom_ready"] == 1 && metrics[#"darkroom_key_state{project="default",state="ok"}"#] == 1)
@@ -171,6 +173,8 @@ import Wire
         let metrics = try metrics()
         let model = #"{model="gemini-3.1-flash-image"}"#
         #expect(metrics["darkroom_cache_hits_total\(model)"] == 1)
+        #expect(metrics["darkroom_cache_misses_total"] == 1)
+        #expect(metrics[#"darkroom_images_total{model="gemini-3.1-flash-image",outcome="cached"}"#] == 1)
         #expect(metrics["darkroom_cost_saved_usd_total\(model)"] == first.cost?.usd)
         #expect(metrics[#"darkroom_param_mismatch_total{model="gemini-3.1-flash-image",field="mime"}"#] == 1)
     }

@@ -17,33 +17,47 @@ struct MetricFamily: Sendable, Hashable {
     ]
     /// As long as an image can take.
     private static let image = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20.48, 40.96, 81.92, 163.84, 327.68, 655.36]
+    /// From a draft to the largest image that is accepted.
+    private static let bytes: [Double] = [
+        65_536, 262_144, 524_288, 1_048_576, 2_097_152, 4_194_304, 8_388_608, 16_777_216, 33_554_432,
+    ]
     private static let wait = [0.001, 0.01, 0.1, 1, 5, 15, 60, 300, 900, 3600]
 
     static let build = MetricFamily(name: "darkroom_build", kind: .info, help: "The daemon's version and protocol.")
     static let requests = MetricFamily(
-        name: "darkroom_requests", kind: .counter, help: "Requests answered, by method and outcome.")
+        name: "darkroom_requests", kind: .counter, help: "Requests answered, by method, model and outcome.")
     static let requestDuration = MetricFamily(
-        name: "darkroom_request_duration_seconds", kind: .histogram, help: "From a request's line to its answer.",
+        name: "darkroom_request_duration_seconds", kind: .histogram,
+        help: "From a request's line to its answer, by model.",
         buckets: image)
     static let queueWait = MetricFamily(
         name: "darkroom_queue_wait_seconds", kind: .histogram,
         help: "From admission to sending, of jobs that somebody waited for.", buckets: wait)
     static let upstreamDuration = MetricFamily(
         name: "darkroom_upstream_duration_seconds", kind: .histogram,
-        help: "What upstream took, of jobs that somebody waited for.", buckets: image)
+        help: "What upstream took, of jobs that somebody waited for, by model and the size asked for.",
+        buckets: image)
     static let overhead = MetricFamily(
         name: "darkroom_overhead_seconds", kind: .histogram, help: "What the daemon itself took, by stage.",
         buckets: small)
     static let calls = MetricFamily(
         name: "darkroom_calls", kind: .counter, help: "Calls that ended, by model and outcome.")
-    static let images = MetricFamily(name: "darkroom_images", kind: .counter, help: "Images kept, by model.")
+    static let images = MetricFamily(
+        name: "darkroom_images", kind: .counter,
+        help: "Images by model and outcome: delivered, cached, blocked or lost.")
     static let cost = MetricFamily(
         name: "darkroom_cost_usd", kind: .counter, help: "What ended calls have cost, in US dollars, by model.")
+    static let held = MetricFamily(
+        name: "darkroom_cost_held_usd", kind: .gauge,
+        help: "What is held for calls whose cost is not known yet, in US dollars, by model.")
     static let saved = MetricFamily(
         name: "darkroom_cost_saved_usd", kind: .counter,
         help: "What reused results had cost, in US dollars, by model.")
     static let imageBytes = MetricFamily(
         name: "darkroom_image_bytes", kind: .counter, help: "Bytes of the images kept, by model.")
+    static let imageSize = MetricFamily(
+        name: "darkroom_image_size_bytes", kind: .histogram,
+        help: "How large an image is that was kept, the mean of its call, by model.", buckets: bytes)
     static let tokens = MetricFamily(
         name: "darkroom_tokens", kind: .counter,
         help: "Tokens as upstream counted them, by model, direction and modality.")
@@ -52,10 +66,18 @@ struct MetricFamily: Sendable, Hashable {
         help: "Results that differ from what was asked, by model and field.")
     static let cacheHits = MetricFamily(
         name: "darkroom_cache_hits", kind: .counter, help: "Requests that an earlier result answered, by model.")
+    static let cacheMisses = MetricFamily(
+        name: "darkroom_cache_misses", kind: .counter,
+        help: "Requests that would have taken an earlier result, and found none.")
+    static let coalesced = MetricFamily(
+        name: "darkroom_coalesced", kind: .counter,
+        help: "Requests that were led to the job of an earlier one, by their idempotency key.")
     static let unpriced = MetricFamily(
-        name: "darkroom_unpriced_refusals", kind: .counter, help: "Requests refused because nobody told their price.")
+        name: "darkroom_unpriced_refusals", kind: .counter,
+        help: "Requests refused because nobody told their price, by model.")
     static let retries = MetricFamily(
-        name: "darkroom_retries", kind: .counter, help: "Calls that went back to wait for another attempt, by model.")
+        name: "darkroom_retries", kind: .counter,
+        help: "Calls that went back to wait for another attempt, by model and reason.")
     static let rateLimited = MetricFamily(
         name: "darkroom_rate_limited", kind: .counter, help: "Calls that ended at a limit, by model and scope.")
     static let denied = MetricFamily(
@@ -63,7 +85,7 @@ struct MetricFamily: Sendable, Hashable {
     static let inFlight = MetricFamily(
         name: "darkroom_inflight", kind: .gauge, help: "Calls under way, by project.")
     static let queueDepth = MetricFamily(
-        name: "darkroom_queue_depth", kind: .gauge, help: "Calls that wait, by project.")
+        name: "darkroom_queue_depth", kind: .gauge, help: "Calls that wait, by project and priority.")
     static let unknown = MetricFamily(
         name: "darkroom_jobs_unknown_outcome", kind: .gauge, help: "Jobs whose outcome nobody knows.")
     static let ready = MetricFamily(name: "darkroom_ready", kind: .gauge, help: "Whether images can be had now.")
@@ -93,8 +115,8 @@ struct MetricFamily: Sendable, Hashable {
 
     static let all = [
         build, ready, requests, requestDuration, queueWait, upstreamDuration, overhead, calls, images, imageBytes,
-        tokens,
-        cost, saved, cacheHits, mismatches, unpriced, retries,
+        imageSize, tokens,
+        cost, held, saved, cacheHits, cacheMisses, coalesced, mismatches, unpriced, retries,
         rateLimited, denied, inFlight, queueDepth, unknown, keyState, spoolFree, clients, rejected,
         quotaLimit, quotaUsed, quotaRemaining, quotaReset, spendLimit, spendUsed,
     ]

@@ -13,6 +13,8 @@ final class Metrics: Sendable {
     enum Stage: String, Sendable {
         /// From bytes to a request.
         case parse
+        /// From the inputs of a request, as text or descriptors, to what the engine copies.
+        case decode
         /// From a request that may be to a job that is durable.
         case ledger
         /// From a job's end to the line of its answer.
@@ -44,21 +46,23 @@ final class Metrics: Sendable {
     }
 
     /// Counts a request by what became of it.
-    func answered(_ method: String, _ outcome: String, in time: Duration) {
+    func answered(_ method: String, _ model: ServedModel, _ outcome: String, in time: Duration) {
+        let model = model.name ?? "none"
         state.withLock {
-            $0.values.add(to: .requests, ["operation": method, "outcome": outcome])
-            if outcome == ErrorKind.unpriced.rawValue { $0.values.add(to: .unpriced) }
-            $0.values.observe(time.inSeconds, in: .requestDuration, ["operation": method])
+            $0.values.add(to: .requests, ["operation": method, "model": model, "outcome": outcome])
+            if outcome == ErrorKind.unpriced.rawValue { $0.values.add(to: .unpriced, ["model": model]) }
+            $0.values.observe(time.inSeconds, in: .requestDuration, ["operation": method, "model": model])
         }
     }
 
     /// Counts the times of a job that has ended.
     func ended(_ result: JobResult) {
         guard let timing = result.timing, !result.reused else { return }
-        let model = MetricLabels(dictionaryLiteral: ("model", result.model.sent))
+        let model = result.model.sent
+        let size = result.requested.imageSize ?? "default"
         state.withLock {
-            $0.values.observe(timing.queuedMs / 1000, in: .queueWait, model)
-            $0.values.observe(timing.upstreamMs / 1000, in: .upstreamDuration, model)
+            $0.values.observe(timing.queuedMs / 1000, in: .queueWait, ["model": model])
+            $0.values.observe(timing.upstreamMs / 1000, in: .upstreamDuration, ["model": model, "size": size])
             $0.values.observe(timing.overheadMs / 1000, in: .overhead, ["stage": Stage.job.rawValue])
         }
     }
@@ -84,22 +88,24 @@ final class Metrics: Sendable {
         func number(_ name: String) -> Double? {
             if case .integer(let number)? = details[name] { Double(number) } else { nil }
         }
-        var kind: String?
-        if case .string(let text)? = details["kind"] { kind = text }
+        func text(_ name: String) -> String? {
+            if case .string(let text)? = details[name] { text } else { nil }
+        }
+        let kind = text("kind")
         let model = row.model ?? "none"
         switch AuditEvent(rawValue: row.event) {
         case .denied: values.add(number("count") ?? 1, to: .denied, ["reason": kind ?? "none"])
-        case .requeued: values.add(to: .retries, ["model": model])
+        case .requeued: values.add(to: .retries, ["model": model, "reason": text("reason") ?? "none"])
         case .cancelled: values.add(to: .calls, ["model": model, "outcome": "cancelled"])
         case .ended where details["reused"] != nil:
             values.add(to: .calls, ["model": model, "outcome": "reused"])
             values.add(to: .cacheHits, ["model": model])
+            if let images = number("images") { values.add(images, to: .images, ["model": model, "outcome": "cached"]) }
             if let micros = number("savedMicros") { values.add(micros / 1_000_000, to: .saved, ["model": model]) }
         case .ended:
             values.add(to: .calls, ["model": model, "outcome": kind ?? "done"])
-            if let images = number("images") { values.add(images, to: .images, ["model": model]) }
+            count(images: Int(number("images") ?? 0), bytes: number("bytes") ?? 0, kind, of: model, in: &values)
             if let micros = number("costMicros") { values.add(micros / 1_000_000, to: .cost, ["model": model]) }
-            if let bytes = number("bytes") { values.add(bytes, to: .imageBytes, ["model": model]) }
             count(tokens: details["usage"], of: model, in: &values)
             count(warnings: details["warnings"], of: model, in: &values)
             if let kind, limits.contains(ErrorKind(rawValue: kind)) {
@@ -108,6 +114,21 @@ final class Metrics: Sendable {
         case .started, .stopped, .keyLoaded, .keyChanged, .policyLoaded, .reloadRefused, .accepted, .sent, .cancelAsked,
             .resolved, .paused, .resumed, .gap, nil:
             break
+        }
+    }
+
+    /// A call that brought none was to bring one.
+    private static func count(
+        images: Int, bytes: Double, _ kind: String?, of model: String, in values: inout MetricValues
+    ) {
+        if images > 0 {
+            values.add(Double(images), to: .images, ["model": model, "outcome": "delivered"])
+            values.add(bytes, to: .imageBytes, ["model": model])
+            for _ in 0..<images { values.observe(bytes / Double(images), in: .imageSize, ["model": model]) }
+        } else if kind == ErrorKind.blocked.rawValue {
+            values.add(to: .images, ["model": model, "outcome": "blocked"])
+        } else if kind == ErrorKind.outcomeUnknown.rawValue {
+            values.add(to: .images, ["model": model, "outcome": "lost"])
         }
     }
 
@@ -139,6 +160,16 @@ final class Metrics: Sendable {
 
     /// The counters as they are, for whoever adds the gauges of the moment.
     func values() -> MetricValues { state.withLock { $0.values } }
+}
+
+/// The model that a request turned out to be for, which its answer is counted under.
+final class ServedModel: Sendable {
+    private let known = Mutex<String?>(nil)
+
+    /// Nil for a request that is for no model of the catalogue, or for none at all.
+    var name: String? { known.withLock { $0 } }
+
+    func note(_ name: String?) { known.withLock { $0 = name } }
 }
 
 extension Duration {

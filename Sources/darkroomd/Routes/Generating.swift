@@ -9,7 +9,10 @@ import Wire
 
 extension Methods {
     func generate(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> OutboundLine {
-        let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
+        exchange.model.note(catalogue.resolve(params.model ?? defaultModel)?.id)
+        let inputs = try metrics.timed(.decode) { () throws(WireError) in
+            try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
+        }
         let asked = params
         let params = homed(params)
         let due = engine.deadline(of: params)
@@ -27,6 +30,7 @@ extension Methods {
 
     func retry(_ params: RetryJob.Params, _ exchange: Exchange) async throws -> OutboundLine {
         let request = try await engine.request(of: params.job, for: exchange.principal)
+        exchange.model.note(catalogue.resolve(request.model ?? defaultModel)?.id)
         let due = engine.deadline(of: request)
         let job = try await onRecord(request, exchange.principal) {
             // What was allowed then may not be allowed now.
@@ -72,6 +76,7 @@ extension Methods {
         // Steps that came before the end are told before the answer; a job that goes on has more, which nobody awaits.
         if result.state.isEnded { await telling }
         FaultPoint.reach(.answerBeforeSend)
+        exchange.model.note(result.model.sent)
         if result.state.isEnded { metrics.ended(result) }
         if let error = result.error { throw error }
         let tokens = try await files.take(delivery == .none ? 0 : result.images.count, for: exchange.principal.uid)

@@ -2,6 +2,7 @@
 
 import Engine
 import LineSocket
+import Store
 import Wire
 
 extension Methods {
@@ -16,8 +17,19 @@ extension Methods {
         values.set(Double(status.diskFreeBytes), .spoolFree)
         for project in status.projects {
             values.set(Double(project.inFlight), .inFlight, ["project": project.name])
-            values.set(Double(project.queued), .queueDepth, ["project": project.name])
             values.set(1, .keyState, ["project": project.name, "state": project.key.rawValue])
+        }
+        let work = try await engine.status()
+        for (name, project) in work.projects {
+            let bulk = project.queuedBulk
+            values.set(Double(bulk), .queueDepth, ["project": name, "priority": "bulk"])
+            values.set(
+                Double(max(0, project.queued - bulk)), .queueDepth, ["project": name, "priority": "interactive"])
+        }
+        values.set(Double(work.joined), .coalesced)
+        values.set(Double(work.missed), .cacheMisses)
+        for (model, micros) in try await store.heldMicros() {
+            values.set(Double(micros) / 1_000_000, .held, ["model": model])
         }
         for project in try await engine.quota(of: nil, terms: Terms()).projects { Self.add(project, to: &values) }
         values.set(Double(await reloading.server.connectionCount), .clients)

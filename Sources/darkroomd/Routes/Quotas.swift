@@ -1,12 +1,14 @@
 // The methods about quota and money, which ask and spend nothing; and the pause of a project.
 
 import Engine
+import Gemini
 import LineSocket
 import Quota
 import Wire
 
 extension Methods {
     func price(_ params: GenerateImage.Params, _ exchange: Exchange) async throws -> PriceImage.Result {
+        exchange.model.note(catalogue.resolve(params.model ?? defaultModel)?.id)
         let inputs = try InputReading.sources(of: params.inputs ?? [], exchange.descriptors.take())
         let params = homed(params)
         return try await onRecord(params, exchange.principal) {

@@ -75,9 +75,10 @@ struct Routes: Sendable {
         case .answer(let bytes): await connection.send(OutboundLine(bytes))
         case .request(let request, let id, let descriptors):
             let start = ContinuousClock.now
-            let (answer, outcome) = await answer(request, id, descriptors, on: connection)
+            let model = ServedModel()
+            let (answer, outcome) = await answer(request, id, descriptors, model, on: connection)
             metrics.answered(
-                methods[request.method]?.name ?? "unknown", outcome, in: ContinuousClock.now - start)
+                methods[request.method]?.name ?? "unknown", model, outcome, in: ContinuousClock.now - start)
             // From here on the id may be used again, so it is given free before the answer can be read.
             inFlight.end(id, on: connection.id)
             if let answer { await connection.send(answer) }
@@ -85,7 +86,8 @@ struct Routes: Sendable {
     }
 
     private func answer(
-        _ request: Request, _ id: RequestID, _ descriptors: LineDescriptors, on connection: LineConnection
+        _ request: Request, _ id: RequestID, _ descriptors: LineDescriptors, _ model: ServedModel,
+        on connection: LineConnection
     ) async -> (line: OutboundLine?, outcome: String) {
         guard let method = methods[request.method] else {
             let nearest = NearestName.to(request.method, among: methods.keys.sorted())
@@ -95,7 +97,8 @@ struct Routes: Sendable {
             return Self.failure(id, error)
         }
         let exchange = Exchange(
-            id: id, principal: identify(connection), connection: connection, descriptors: descriptors)
+            id: id, principal: identify(connection), connection: connection, descriptors: descriptors,
+            model: model)
         do {
             if method.access == .admin, !exchange.principal.isAdmin {
                 let error = WireError(
@@ -138,6 +141,7 @@ struct Exchange: Sendable {
     let connection: LineConnection
     /// What came with the line; whoever takes them keeps them open, and nobody else does.
     let descriptors: LineDescriptors
+    let model: ServedModel
 
     /// Tells a step of a job to whoever waits for it.
     func tell(_ event: JobEvent) async { await connection.notify(event.line(for: id)) }
