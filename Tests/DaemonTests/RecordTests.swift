@@ -179,6 +179,14 @@ import Wire
         #expect(metrics[#"darkroom_param_mismatch_total{model="gemini-3.1-flash-image",field="mime"}"#] == 1)
     }
 
+    @Test func theCountersKnowWhoWasLedToAnEarlierJob() throws {
+        let params = #"{"prompt":"p","delivery":"none","idempotencyKey":"k"}"#
+        let first = try client.call(1, "image.generate", params).decode(JobResult.self)
+        let second = try client.call(2, "image.generate", params).decode(JobResult.self)
+        #expect(first.job == second.job)
+        #expect(try metrics()["darkroom_coalesced_total"] == 1)
+    }
+
     /// What a scraper would refuse: another format, a family twice, a sample before its family, a bucket that falls.
     @Test func theTextIsOpenMetrics() throws {
         _ = try client.call(1, "image.generate", #"{"prompt":"p","delivery":"none"}"#).decode(JobResult.self)
