@@ -53,16 +53,20 @@ import Wire
         let daemon = try RunningDaemon(
             configuration: RunningDaemon.configuration(simulator, project: limits),
             arguments: ["--socket-mode", "0666"], environment: ["DARKROOM_CLOCK_SCALE": "20"])
+        // All of them stand in line before the first is sent, however slow this machine is.
+        let admin = try RawSocket(daemon.adminSocket)
+        #expect(try admin.call(1, "project.pause", #"{"project":"default"}"#).error == nil)
         let queue = try start("queue", "bulk", 20, as: 54_321, daemon)
         #expect(queue.readLine() == "taken", "\(queue.standardErrorSoFar)")
         let person = try start("person", "interactive", 2, as: 54_322, daemon)
+        #expect(person.readLine() == "taken", "\(person.standardErrorSoFar)")
         let bursts = try start("burst", "interactive", 6, as: 54_323, daemon)
-        for (caller, count) in [(person, 2), (bursts, 6)] {
+        #expect(bursts.readLine() == "taken", "\(bursts.standardErrorSoFar)")
+        #expect(try admin.call(2, "project.resume", #"{"project":"default"}"#).error == nil)
+        for (caller, count) in [(queue, 20), (person, 2), (bursts, 6)] {
             let output = caller.finish()
-            #expect(output.standardOutput == "taken\n" + String(repeating: "done\n", count: count), "\(output)")
+            #expect(output.standardOutput == String(repeating: "done\n", count: count), "\(output)")
         }
-        let rest = queue.finish()
-        #expect(rest.standardOutput == String(repeating: "done\n", count: 20), "\(rest)")
         let counts = try WireJSON.decode(Counts.self, from: Array(try simulator.call("GET", "/quota").utf8))
         #expect(counts.sent == 28 && counts.refused.values.allSatisfy { $0 == 0 }, "\(counts)")
         let last = try #require(try simulator.generations().last)
