@@ -127,11 +127,13 @@ struct FairnessTests {
                 let (first, second) = (try RawClient(path), try RawClient(path))
                 try first.write("?\n")
                 #expect(try first.channel.next() == "0")
-                try first.write("a", [file, file])
-                // Its answer comes after the server has read what came before on the other connection.
                 try second.write("?\n")
                 #expect(try second.channel.next() == "0")
-                try second.write("b", [file, file])
+                // One after the other: a line whose end the server reads at once was never unfinished.
+                for (client, begun) in [(first, "a"), (second, "b")] {
+                    try client.write(begun, [file, file])
+                    try requireRead(client)
+                }
                 try second.write("\n")
                 try first.write("\n")
                 return [try first.channel.next(), try second.channel.next()]

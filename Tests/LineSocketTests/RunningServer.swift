@@ -178,6 +178,15 @@ struct RawClient: Sendable {
     var channel: LineChannel { LineChannel(adopting: socket) }
 }
 
+/// Returns when the server has read everything that a client wrote; a minute at most.
+func requireRead(_ client: RawClient) throws {
+    let start = ContinuousClock.now
+    while client.unreadByteCount > 0 {
+        guard ContinuousClock.now - start < .seconds(60) else { throw SystemError("SIOCOUTQ", ETIMEDOUT) }
+        sched_yield()
+    }
+}
+
 /// Whether something to be read comes within a minute.
 func isReadable(_ client: RawClient) -> Bool { ca_wait_readable(client.socket.rawValue, 60_000) == 1 }
 
