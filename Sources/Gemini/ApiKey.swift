@@ -3,7 +3,6 @@
 // The copy that lives as long as the daemon is wiped when it goes. What cannot be wiped are the strings that a request is
 // made of: Swift frees them as they are, here and in the HTTP client.
 
-import Crypto
 import Glibc
 import Synchronization
 
@@ -55,11 +54,8 @@ package struct ApiKey: Sendable, CustomStringConvertible, CustomDebugStringConve
     /// The one way out: the value of `x-goog-api-key`, or what follows `Bearer`.
     var headerValue: String { secret }
 
-    /// Sixteen bytes by which a key can be told from another, and from which it cannot be found.
-    package func digest(salt: [UInt8]) -> [UInt8] {
-        let code = kept.bytes.withLock { HMAC<SHA256>.authenticationCode(for: salt, using: SymmetricKey(data: $0)) }
-        return Array(code.prefix(16))
-    }
+    /// What is made of the key and is none; the bytes stay here.
+    func derived(_ derive: ([UInt8]) -> [UInt8]) -> [UInt8] { kept.bytes.withLock { derive($0) } }
 
     /// That both are one key, without saying which.
     func isSame(as other: ApiKey) -> Bool { secret == other.secret }
