@@ -3,6 +3,7 @@
 // State lives behind one lock and is never held across an await; after each await the store decides what is true. Every
 // job under way is a child task of `run()`, which is what stops and what waits.
 
+import HeapModule
 package import Logging
 package import Store
 import Wire
@@ -74,7 +75,7 @@ package final class Engine: Sendable {
         var isReckoned = false
         var watch: ClockWatch
         var jobs: [JobID: LiveJob] = [:]
-        var alarms = DeadlineQueue<JobID>()
+        var alarms = Heap<Alarm>()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
         var armed: Int64?
         /// Until then nothing more is sent: the disk had no room for what would come.

@@ -1,5 +1,6 @@
 // What is counted: limits of projects, holds and budgets, rebuilt at a start from what the run before has written down.
 
+import HeapModule
 import Logging
 package import Quota
 import Store
@@ -128,7 +129,7 @@ extension Engine {
         state.scheduler.clockWasSet(by: step)
         state.ledger.clockWasSet(by: step)
         state.storageShutUntil = state.storageShutUntil.map { $0 + step }
-        state.alarms = DeadlineQueue<JobID>()
+        state.alarms = Heap<Alarm>()
         for id in state.jobs.keys {
             state.jobs[id]?.shift(by: step)
             setAlarm(of: id, &state)

@@ -1,5 +1,6 @@
 // The jobs of the run before, in line again; until they are, whoever asks after one of them waits.
 
+import HeapModule
 import Logging
 import Synchronization
 import Quota
@@ -52,14 +53,14 @@ extension Engine {
                     arrived: queued)
                 // What `setAlarm` does, for a job that is not copied out of memory and back for it.
                 job.alarm = job.nextAlarm
-                if let time = job.alarm { state.alarms.add(DeadlineQueue<JobID>.Entry(time: time, job: row.id)) }
+                if let time = job.alarm { state.alarms.insert(Alarm(time: time, job: row.id)) }
                 state.jobs[row.id] = job
                 for call in calls where call.isIdle {
                     state.scheduler.seat(call.ticket)
                     state.scheduler.enqueue(call.id)
                 }
             }
-            if let time = state.alarms.first?.time { arm(for: time, &state) }
+            if let time = state.alarms.min?.time { arm(for: time, &state) }
             if state.phase == .new { state.phase = .running }
             pump(&state)
         }

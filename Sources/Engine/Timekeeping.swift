@@ -1,5 +1,6 @@
 // Deadlines, pauses, gates and the rhythm of events: one task that sleeps until the next of them.
 
+import HeapModule
 import Synchronization
 import Quota
 import Wire
@@ -13,7 +14,7 @@ extension Engine {
                 let now = moment(&state)
                 let gate = state.scheduler.nextOpening(now: now)
                 let storage = state.storageShutUntil.flatMap { $0 > now ? $0 : nil }
-                state.armed = [state.alarms.first?.time, gate, storage].compactMap { $0 }.min()
+                state.armed = [state.alarms.min?.time, gate, storage].compactMap { $0 }.min()
                 return state.armed.map(Timestamp.init(milliseconds:))
             }
             await timekeeper.wait(until: next, on: clock)
@@ -23,8 +24,8 @@ extension Engine {
     /// Does what is due.
     private func look(_ state: inout State) {
         let now = moment(&state)
-        while let entry = state.alarms.first, entry.time <= now {
-            _ = state.alarms.popFirst()
+        while let entry = state.alarms.min, entry.time <= now {
+            _ = state.alarms.popMin()
             guard let job = state.jobs[entry.job], job.alarm == entry.time else { continue }
             state.jobs[entry.job]?.alarm = nil
             attend(job, now: now, &state)
@@ -107,10 +108,10 @@ extension Engine {
         guard let job = state.jobs[id], let time = job.nextAlarm else { return }
         guard job.alarm != time else { return }
         state.jobs[id]?.alarm = time
-        state.alarms.add(DeadlineQueue<JobID>.Entry(time: time, job: id))
+        state.alarms.insert(Alarm(time: time, job: id))
         if state.alarms.count > 64 + 4 * state.jobs.count {
             let jobs = state.jobs
-            state.alarms.keep { jobs[$0.job]?.alarm == $0.time }
+            state.alarms.removeAll { jobs[$0.job]?.alarm != $0.time }
         }
         arm(for: time, &state)
     }

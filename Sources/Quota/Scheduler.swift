@@ -1,10 +1,9 @@
 // Who goes next: bounded queues, fairness between principals, interactive before bulk, slots, gates and windows.
 //
 // Pure. Times are milliseconds since 1970 that the caller passes in, so that a week can be simulated in a second.
-// No operation is linear in the number of queued jobs but the one that asks for all jobs behind a gate, and that on the
-// clock having been set.
+// No operation is linear in the number of queued jobs but the one that asks for all jobs behind a gate.
 //
-// A started job is told of once more, with `finish`; its slot is given back with `release` by those who count nothing.
+// A started job is told of once more, with `finish`.
 
 /// Decides which job starts next; holds every job that has not started, and counts those that have.
 package struct Scheduler<Job: Hashable & Sendable>: Sendable {
@@ -36,7 +35,6 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     var underWay: [UInt32: Int] = [:]
     var gates = Gates<Job>()
     var strikes: [GateKey: Strikes] = [:]
-    var deadlines = DeadlineQueue<Job>()
     /// Limits and what was used of them.
     package var windows: Windows
     /// What the jobs under way have taken of the windows.
@@ -121,7 +119,6 @@ extension Scheduler {
         seatsTaken[ticket.principal, default: 0] += 1
         projects[ticket.project, default: ProjectQueue(slots: 1)].seated += 1
         if !ticket.overflow.isEmpty { overflowing += 1 }
-        if let deadline = ticket.deadline { setDeadline(deadline, of: ticket.job) }
     }
 
     /// Puts a seated job in line, if it is not there; one that comes back from a refusal goes before its principal's
@@ -243,11 +240,6 @@ extension Scheduler {
         }
     }
 
-    /// Gives back the slot of a job of this project, of which nothing was counted.
-    package mutating func release(project: String) {
-        projects[project]?.inFlight -= 1
-    }
-
     /// Changes how many jobs of a project may be under way at once.
     package mutating func setSlots(_ count: Int, project: String) {
         projects[project, default: ProjectQueue(slots: count)].slots = count
@@ -255,15 +247,13 @@ extension Scheduler {
 
     /// Moves what is remembered by elapsed time, when the wall clock was set by this many milliseconds.
     ///
-    /// Rolling windows, waits and deadlines last as long as they would have; days begin when the new clock says so.
+    /// Rolling windows and waits last as long as they would have; days begin when the new clock says so.
     package mutating func clockWasSet(by step: Int64) {
         windows.clockWasSet(by: step)
         gates.shift(by: step)
         windowsOpenAt = windowsOpenAt.map { $0 + step }
         for name in projects.keys { projects[name]?.shift(by: step) }
         for key in strikes.keys where strikes[key]?.bareSince != .min { strikes[key]?.bareSince += step }
-        for (job, ticket) in tickets { tickets[job]?.deadline = ticket.deadline.map { $0 + step } }
-        deadlines.shift(by: step)
         for (job, charge) in charges {
             for place in charge.counted.indices { charges[job]?.counted[place].bucket += step }
         }

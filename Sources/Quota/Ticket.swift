@@ -15,8 +15,6 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
     package var demand: Demand
     /// Projects that may serve it when its own has no room, the first that has.
     package var overflow: [String]
-    /// When it is no longer to be started; milliseconds since 1970.
-    package var deadline: Int64?
     /// Most jobs of its principal that may be under way at once, over all projects; nil: as many as there are slots.
     package var mostUnderWay: Int?
     /// Most unstarted jobs of its principal, where that is less than the scheduler's bound.
@@ -28,7 +26,7 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
 
     package init(
         job: Job, principal: UInt32, project: String, model: String, `class`: Class, demand: Demand = Demand(),
-        overflow: [String] = [], deadline: Int64? = nil, mostUnderWay: Int? = nil, mostQueued: Int? = nil
+        overflow: [String] = [], mostUnderWay: Int? = nil, mostQueued: Int? = nil
     ) {
         self.job = job
         self.principal = principal
@@ -37,7 +35,6 @@ package struct Ticket<Job: Hashable & Sendable>: Sendable {
         self.class = `class`
         self.demand = demand
         self.overflow = overflow
-        self.deadline = deadline
         self.mostUnderWay = mostUnderWay
         self.mostQueued = mostQueued
     }

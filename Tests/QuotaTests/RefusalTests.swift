@@ -198,21 +198,4 @@ struct RefusalTests {
         if let first { scheduler.finish(first, .answered(costMicros: 0), now: noon) }
         #expect(scheduler.next(now: noon)?.job == 4)
     }
-
-    @Test func aDeadlineTakesAQueuedJobOut() {
-        var scheduler = Scheduler<Int>(bounds: .init(total: 100, perPrincipal: 100), slots: ["p": 0])
-        for job in 1...3 {
-            var one = ticket(job)
-            one.deadline = noon + Int64(4 - job) * 1000
-            scheduler.seat(one)
-            scheduler.enqueue(job)
-        }
-        scheduler.withdraw(2)
-        #expect(scheduler.nextDeadline == noon + 1000)
-        #expect(scheduler.expire(now: noon + 1000).map(\.job) == [3])
-        scheduler.clockWasSet(by: 500_000)
-        #expect(scheduler.expire(now: noon + 502_999).isEmpty)
-        #expect(scheduler.expire(now: noon + 503_000).map(\.job) == [1])
-        #expect(scheduler.queuedCount == 0)
-    }
 }

@@ -24,7 +24,7 @@ extension Scheduler<Int> {
         var order: [Int] = []
         while let next = next(now: now) {
             order.append(next.job)
-            release(project: "p")
+            finish(next, .unsent, now: now)
         }
         return order
     }
@@ -108,7 +108,7 @@ struct SchedulerTests {
         for job in 1...3 { scheduler.put(ticket(job)) }
         let first = scheduler.next(now: 0)
         #expect(first?.job == 1)
-        scheduler.release(project: "p")
+        if let first { scheduler.finish(first, .refused, now: 0) }
         scheduler.seat(ticket(1))
         scheduler.enqueue(1, first: true)
         #expect(scheduler.drainInOrder() == [1, 2, 3])
@@ -133,7 +133,7 @@ struct SchedulerTests {
             scheduler.put(ticket(job, model: "b"))
             guard let next = scheduler.next(now: 0) else { continue }
             order.append(next.job)
-            scheduler.release(project: "p")
+            scheduler.finish(next, .answered(costMicros: 0), now: 0)
         }
         #expect(order == [1, 2] + Array(100..<298))
     }
@@ -179,14 +179,14 @@ struct SchedulerTests {
             var scheduler = scheduler(total: 50, perPrincipal: 20, slots: slots)
             var queued: Set<Int> = []
             var started: Set<Int> = []
-            var underWay = 0
+            var underWay: [Ticket<Int>] = []
             for job in 0..<300 {
                 let one = ticket(
                     job, of: .random(in: 1...4), model: ["a", "b"].randomElement() ?? "a",
                     Bool.random() ? .bulk : .interactive)
                 switch scheduler.admit(one, mayStart: true, now: 0) {
                 case .start:
-                    underWay += 1
+                    underWay.append(one)
                     #expect(started.insert(job).inserted)
                 case .queue:
                     scheduler.enqueue(job)
@@ -198,17 +198,16 @@ struct SchedulerTests {
                     #expect(isOut)
                     queued.remove(victim)
                 }
-                if underWay > 0, Bool.random() {
-                    scheduler.release(project: "p")
-                    underWay -= 1
+                if Bool.random(), let ended = underWay.popLast() {
+                    scheduler.finish(ended, .answered(costMicros: 0), now: 0)
                 }
                 while let next = scheduler.next(now: 0) {
                     #expect(queued.remove(next.job) != nil)
                     #expect(started.insert(next.job).inserted)
-                    underWay += 1
+                    underWay.append(next)
                 }
-                #expect(underWay == slots || queued.isEmpty)
-                #expect([scheduler.queuedCount, scheduler.inFlightCount] == [queued.count, underWay])
+                #expect(underWay.count == slots || queued.isEmpty)
+                #expect([scheduler.queuedCount, scheduler.inFlightCount] == [queued.count, underWay.count])
             }
         }
     }
