@@ -43,6 +43,9 @@ extension Store {
     /// and it can come back only while a daemon runs.
     package static let graceMilliseconds: Int64 = 3_600_000
 
+    /// After so long it goes all the same, so that a daemon that is started again every hour keeps its bounds too.
+    private static let longestGraceMilliseconds: Int64 = 86_400_000
+
     /// Jobs in one transaction: others wait for it.
     private static let removeCount = 100
 
@@ -51,7 +54,7 @@ extension Store {
     ///
     /// - Parameters:
     ///   - retention: What is kept.
-    ///   - start: When this run began; the grace of what ended before counts from then.
+    ///   - start: When this run began; the grace of what ended before counts from then, for a day at most.
     ///   - now: The time that ages are counted to.
     /// - Returns: What was removed.
     /// - Throws: What SQLite says; what was removed until then is.
@@ -59,8 +62,8 @@ extension Store {
         _ retention: Retention, since start: Timestamp, at now: Timestamp
     ) async throws(StoreError) -> Removed {
         var removed = Removed()
-        guard now.milliseconds - start.milliseconds >= Self.graceMilliseconds else { return removed }
-        let latest = now.milliseconds - Self.graceMilliseconds
+        let hasRunLong = now.milliseconds - start.milliseconds >= Self.graceMilliseconds
+        let latest = now.milliseconds - (hasRunLong ? Self.graceMilliseconds : Self.longestGraceMilliseconds)
         if let age = retention.maxAge {
             let (seconds, attoseconds) = age.components
             let limit = now.milliseconds - seconds * 1000 - attoseconds / 1_000_000_000_000_000
