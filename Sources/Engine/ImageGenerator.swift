@@ -1,5 +1,6 @@
 // The seam between a job's life and what draws: `darkroomd` adapts the Gemini client to it, tests script it.
 
+package import Quota
 package import Store
 package import Wire
 
@@ -122,8 +123,8 @@ package enum CallOutcome: Sendable {
     case answered(CallAnswer)
     /// Nothing reached upstream, or it refused in a way that costs nothing.
     ///
-    /// `retryAfter` is upstream's own word; `scope` says who else must wait; `limit` is what upstream named.
-    case refused(WireError, retryAfter: Duration?, scope: RefusalScope, limit: NamedLimit? = nil)
+    /// `retryAfter` is upstream's own word; `scope` says who else must wait; `limits` are what upstream named.
+    case refused(WireError, retryAfter: Duration?, scope: RefusalScope, limits: [NamedLimit] = [])
     /// An answer that is an error, charged as the error says; with what upstream counted and its price, if it did.
     case failed(WireError, Counted? = nil)
     case outcomeUnknown(WireError)
@@ -143,19 +144,6 @@ package struct Counted: Sendable, Equatable {
 /// Whom a refusal concerns: the one call, all that is sent for the model, or the whole project until the month ends or
 /// an admin has acted.
 package enum RefusalScope: Sendable { case call, model, project, projectThisMonth }
-
-/// The limit that a 429 named.
-package struct NamedLimit: Sendable, Equatable {
-    /// Google's `quotaId`.
-    package var id: String
-    /// Nil when it said no number.
-    package var value: Int64?
-
-    package init(id: String, value: Int64?) {
-        self.id = id
-        self.value = value
-    }
-}
 
 /// An answer with images.
 package struct CallAnswer: Sendable {

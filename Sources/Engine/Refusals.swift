@@ -18,14 +18,14 @@ extension Engine {
         /// The project that was to serve it.
         let project: String
         /// What of it the next run has to know.
-        var kept: (gate: KeptGate?, limit: KeptLimit?) = (nil, nil)
+        var kept: (gate: KeptGate?, limits: [KeptLimit]) = (nil, [])
     }
 
     /// Notes a refusal and shuts the gate for whom it concerns; nil for any other outcome.
     ///
     /// Called before the slot is given back: the next job must not run into the same refusal.
     func postpone(_ ticket: Ticket<CallID>, _ outcome: CallOutcome?, sentAt: Int64) -> Postponement? {
-        guard case .refused(let error, let retryAfter, let scope, let limit) = outcome else { return nil }
+        guard case .refused(let error, let retryAfter, let scope, let limits) = outcome else { return nil }
         return state.withLock { state in
             let id = ticket.job
             state[id]?.isSent = false
@@ -47,8 +47,7 @@ extension Engine {
             }
             let refusal = Refusal(
                 kind, reason: error.kind.rawValue,
-                retryAfter: retryAfter.map { $0.milliseconds + ($0.hasRest ? 1 : 0) },
-                quotaId: limit?.id, quotaValue: limit?.value)
+                retryAfter: retryAfter.map { $0.milliseconds + ($0.hasRest ? 1 : 0) }, limits: limits)
             let verdict = state.scheduler.refused(
                 ticket, refusal, sentAt: sentAt, now: now, jitter: settings.jitter())
             if let key = verdict.key { note(error, at: key, verdict.until, now: now, &state) }
@@ -90,10 +89,10 @@ extension Engine {
     }
 
     /// Writes down what a refusal said, so that the next run does not have to be told again.
-    private func keep(_ kept: (gate: KeptGate?, limit: KeptLimit?)) async {
-        guard kept.gate != nil || kept.limit != nil else { return }
+    private func keep(_ kept: (gate: KeptGate?, limits: [KeptLimit])) async {
+        guard kept.gate != nil || !kept.limits.isEmpty else { return }
         do {
-            try await store.keep(kept.gate, kept.limit, at: clock.now())
+            try await store.keep(kept.gate, kept.limits, at: clock.now())
         } catch {
             logger.warning(
                 "what upstream said of a limit could not be kept, going on", metadata: ["error": "\(error)"])

@@ -3,6 +3,18 @@
 // Google asks to wait with fractions of a second, repeats itself to each request that is under way, and gives no
 // reason at all in the worst case; 503 says that the model has no room, and says nothing about a quota.
 
+/// A limit that a 429 named.
+package struct NamedLimit: Sendable, Equatable {
+    /// Google's `quotaId`.
+    package var quotaId: String
+    package var value: Int64
+
+    package init(quotaId: String, value: Int64) {
+        self.quotaId = quotaId
+        self.value = value
+    }
+}
+
 /// What upstream said when it did not take a request.
 ///
 /// None of it was charged.
@@ -29,18 +41,13 @@ package struct Refusal: Sendable, Equatable {
     package var reason: String
     /// How long upstream asks to wait, in milliseconds, rounded up.
     package var retryAfter: Int64?
-    /// The limit that it named.
-    package var quotaId: String?
-    package var quotaValue: Int64?
+    package var limits: [NamedLimit]
 
-    package init(
-        _ kind: Kind, reason: String, retryAfter: Int64? = nil, quotaId: String? = nil, quotaValue: Int64? = nil
-    ) {
+    package init(_ kind: Kind, reason: String, retryAfter: Int64? = nil, limits: [NamedLimit] = []) {
         self.kind = kind
         self.reason = reason
         self.retryAfter = retryAfter
-        self.quotaId = quotaId
-        self.quotaValue = quotaValue
+        self.limits = limits
     }
 }
 
@@ -50,10 +57,10 @@ package struct Verdict: Sendable, Equatable {
     package var key: GateKey?
     /// When the job may be tried again; `Gate.untilOpened`: when an admin has acted.
     package var until: Int64
-    /// The limit that the refusal named, to be kept for the next run.
-    package var learnt: LearntLimit?
+    /// The limits that the refusal named, to be kept for the next run.
+    package var learnt: [LearntLimit]
 
-    package init(key: GateKey?, until: Int64, learnt: LearntLimit? = nil) {
+    package init(key: GateKey?, until: Int64, learnt: [LearntLimit] = []) {
         self.key = key
         self.until = until
         self.learnt = learnt
@@ -77,7 +84,7 @@ extension Scheduler {
     static var patience: Int64 { 3000 }
     static var longestBackoff: Int64 { 60_000 }
 
-    /// Shuts the gate that a refusal calls for, and learns the limit that it names.
+    /// Shuts the gate that a refusal calls for, and learns the limits that it names.
     ///
     /// Called before `finish`, so that the next job does not run into the same refusal.
     ///
@@ -91,11 +98,9 @@ extension Scheduler {
     package mutating func refused(
         _ ticket: Ticket<Job>, _ refusal: Refusal, sentAt: Int64, now: Int64, jitter: Double
     ) -> Verdict {
-        let learnt = refusal.quotaId.flatMap { id in
-            refusal.quotaValue.flatMap { value in
-                windows.learn(
-                    quotaId: id, limit: value, project: quota(of: ticket.project), model: ticket.model, now: now)
-            }
+        // Of two for the same thing the lesser holds: the last that is learnt.
+        let learnt = refusal.limits.sorted { $0.value > $1.value }.compactMap { limit in
+            windows.learn(limit, project: quota(of: ticket.project), model: ticket.model, now: now)
         }
         var verdict = verdict(on: ticket, refusal, sentAt: sentAt, now: now, jitter: jitter)
         verdict.learnt = learnt

@@ -114,11 +114,11 @@ package struct Windows: Sendable {
     /// Believes a limit that a 429 has named, for a day; nil for a kind or a number that says nothing.
     @discardableResult
     package mutating func learn(
-        quotaId: String, limit: Int64, project: String, model: String, now: Int64
+        _ limit: NamedLimit, project: String, model: String, now: Int64
     ) -> LearntLimit? {
-        guard let kind = WindowKind(quotaId: quotaId), limit > 0 else { return nil }
+        guard let kind = WindowKind(quotaId: limit.quotaId), limit.value > 0 else { return nil }
         let learnt = LearntLimit(
-            project: project, model: model, kind: kind, limit: limit, until: now + Self.learntFor)
+            project: project, model: model, kind: kind, limit: limit.value, until: now + Self.learntFor)
         restore(learnt)
         return learnt
     }

@@ -69,14 +69,14 @@ package struct KeptUpload: Sendable, Equatable {
 
 extension Store {
     /// Keeps what a refusal said; a gate that is kept as shut for longer stays so.
-    package func keep(_ gate: KeptGate?, _ limit: KeptLimit?, at time: Timestamp) async throws(StoreError) {
+    package func keep(_ gate: KeptGate?, _ limits: [KeptLimit], at time: Timestamp) async throws(StoreError) {
         try await commits.write { database in
             for table in ["gate", "learnt"] {
                 try database.cachedStatement(sql: "DELETE FROM \(table) WHERE until_ms <= ?")
                     .execute(arguments: [time.milliseconds])
             }
             if let gate { try Self.insert(gate, into: database) }
-            if let limit {
+            for limit in limits {
                 try database.cachedStatement(
                     sql: "INSERT OR REPLACE INTO learnt (project, model, kind, value, until_ms) VALUES (?,?,?,?,?)"
                 ).execute(arguments: [limit.project, limit.model, limit.kind, limit.value, limit.until])

@@ -73,7 +73,7 @@ struct AdmitCommand: AsyncParsableCommand {
         let principal = UInt32(job) % principals
         let ticket = Ticket(
             job: job, principal: principal, project: "p", model: "flash", class: job % 2 == 0 ? .bulk : .interactive,
-            demand: Demand(inputTokens: 500, holdMicros: 71_200), deadline: now(job) + 600_000)
+            demand: Demand(inputTokens: 500, holdMicros: 71_200))
         do {
             try ledger.hold(
                 [job], micros: 71_200, accounts: [.principal(principal), .project("p")], now: now(job))

@@ -194,8 +194,8 @@ struct QuotaWeek {
             scheduler.measured(seconds: Double(milliseconds) / 1000, project: "p", model: ticket.model)
             scheduler.finish(ticket, .answered(costMicros: cost), now: now)
             told[ticket.model]?.unavailable = 0
-        case .refused(let id, let wait):
-            again(Refusal(.minute, reason: "quota_minute", retryAfter: wait, quotaId: id), until: now + wait)
+        case .refused(let wait):
+            again(Refusal(.minute, reason: "quota_minute", retryAfter: wait), until: now + wait)
         case .usedUp: again(Refusal(.day, reason: "quota_day"), until: now + 60_000)
         case .bare: again(Refusal(.bare, reason: "quota_minute"), until: now + 700)
         case .unavailable:

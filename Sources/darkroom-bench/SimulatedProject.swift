@@ -18,7 +18,7 @@ struct ModelLimits {
 /// What upstream says to a request.
 enum UpstreamAnswer {
     case accepted(milliseconds: Int64, costMicros: Int64)
-    case refused(quotaId: String, retryAfter: Int64)
+    case refused(retryAfter: Int64)
     case usedUp
     case bare
     case unavailable
@@ -69,8 +69,7 @@ struct SimulatedProject {
         if trouble.outages.contains(where: { $0.contains(now) }) { return .unavailable }
         if trouble.bare.contains(where: { $0.contains(now) }) { return .bare }
         if let foreign = trouble.foreignUntil.first(where: { $0.model == model && $0.range.contains(now) }) {
-            return .refused(
-                quotaId: "GenerateRequestsPerMinutePerProjectPerModel", retryAfter: foreign.range.upperBound - now)
+            return .refused(retryAfter: foreign.range.upperBound - now)
         }
         var recent = arrivals[model] ?? []
         recent.removeAll { $0.time <= now - 60_000 }

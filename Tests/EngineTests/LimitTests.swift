@@ -155,8 +155,12 @@ struct LimitTests {
             let second = try await bench.engine.generate(params("2"), from: bob)
             await bench.fake.next().end(
                 .refused(
-                    day, retryAfter: nil, scope: .model, limit: NamedLimit(id: "GenerateRequestsPerDayX", value: 250))
-            )
+                    day, retryAfter: nil, scope: .model,
+                    limits: [
+                        NamedLimit(quotaId: "GenerateRequestsPerDayX", value: 250),
+                        NamedLimit(quotaId: "GenerateRequestsPerDayY", value: 300),
+                        NamedLimit(quotaId: "GenerateRequestsPerMinuteX", value: 10),
+                    ]))
             for (job, who) in [(first, alice), (second, bob)] {
                 let result = try await bench.engine.wait(for: job, from: who)
                 #expect(result.state == .failed && result.error?.kind == .quotaDay && result.error?.charged == .no)
@@ -167,7 +171,7 @@ struct LimitTests {
             }
             #expect(third?.kind == .quotaDay && bench.fake.callCount == 1)
             let windows = try await bench.engine.quota(of: nil, terms: Terms()).projects.first?.models.first?.windows
-            #expect(windows?.map(\.limit) == [250] && windows?.map(\.source) == [.learnt])
+            #expect(windows?.map(\.limit) == [10, 250] && windows?.map(\.source) == [.learnt, .learnt])
         }
     }
 
@@ -178,7 +182,11 @@ struct LimitTests {
             let first = try await bench.engine.generate(params(), from: alice)
             await bench.fake.next().end(
                 .refused(
-                    day, retryAfter: nil, scope: .model, limit: NamedLimit(id: "GenerateRequestsPerDayX", value: 250)))
+                    day, retryAfter: nil, scope: .model,
+                    limits: [
+                        NamedLimit(quotaId: "GenerateRequestsPerDayX", value: 250),
+                        NamedLimit(quotaId: "GenerateRequestsPerMinuteX", value: 10),
+                    ]))
             _ = try await bench.engine.wait(for: first, from: alice)
         }
         try await fixture.run { bench in
@@ -188,7 +196,7 @@ struct LimitTests {
             #expect(error?.kind == .quotaDay && error?.message == "the daily quota is used up")
             #expect(error?.resetsAt != nil && error?.job == nil && bench.fake.callCount == 0)
             let windows = try await bench.engine.quota(of: nil, terms: Terms()).projects.first?.models.first?.windows
-            #expect(windows?.map(\.limit) == [250] && windows?.map(\.source) == [.learnt])
+            #expect(windows?.map(\.limit) == [10, 250] && windows?.map(\.source) == [.learnt, .learnt])
         }
     }
 

@@ -106,12 +106,18 @@ struct ErrorClassifierTests {
         #expect(error.kind == kind && error.retryAfter == wait)
     }
 
-    @Test func theLimitThatWasHitIsNamed() {
+    @Test func theLimitsThatWereHitAreNamed() {
         let error = classify(
             429,
             #"{"error":{"details":[{"violations":[{"quotaId":"APerMinute","quotaValue":"9"},{"quotaId":"BPerDay","quotaValue":"250"}]}]}}"#
         )
-        #expect(error.quota == GeminiError.Quota(id: "BPerDay", limit: 250))
+        #expect(error.quotas == [GeminiError.Quota(id: "APerMinute", limit: 9), .init(id: "BPerDay", limit: 250)])
+        let cut = classify(
+            429, #"{"error":{"details":[{"violations":[{"quotaId":"APerMinute","quotaValue":"9"},{"quotaId":"BPerDay"#)
+        #expect(cut.quotas == [GeminiError.Quota(id: "APerMinute", limit: 9)])
+        let unclear = classify(
+            429, #"{"error":{"details":[{"violations":[{"quotaId":"APerDay"},{"quotaId":"BPerDay","quotaValue":"9"},{"#)
+        #expect(unclear.quotas.isEmpty)
     }
 
     @Test(

@@ -175,8 +175,9 @@ struct WindowsTests {
         var scheduler = scheduler([:])
         let id = "GenerateRequestsPerDayPerProjectPerModel"
         for job in 0..<5 { scheduler.queue(ticket(job)) }
-        let isKnown = scheduler.windows.learn(quotaId: id, limit: 2, project: "p", model: "m", now: noon)
-        let isUnknown = scheduler.windows.learn(quotaId: "Odd", limit: 2, project: "p", model: "m", now: noon)
+        let isKnown = scheduler.windows.learn(NamedLimit(quotaId: id, value: 2), project: "p", model: "m", now: noon)
+        let isUnknown = scheduler.windows.learn(
+            NamedLimit(quotaId: "Odd", value: 2), project: "p", model: "m", now: noon)
         #expect(isKnown?.kind == .requestsPerDay && isUnknown == nil)
         #expect(scheduler.startAll(at: noon) == [0, 1])
         let standing = scheduler.windows.standing(project: "p", model: "m", now: noon)

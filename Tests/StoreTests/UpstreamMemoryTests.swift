@@ -21,11 +21,11 @@ struct UpstreamMemoryTests {
         let state = try StateFixture()
         let store = try state.open()
         defer { withExtendedLifetime(state) {} }
-        try await store.keep(gate(until: 5000), limit, at: time(1000))
-        try await store.keep(gate(until: 4000, "sooner"), nil, at: time(1000))
+        try await store.keep(gate(until: 5000), [limit], at: time(1000))
+        try await store.keep(gate(until: 4000, "sooner"), [], at: time(1000))
         #expect(try await reckoning(store).gates == [gate(until: 5000)])
         #expect(try await reckoning(store).limits == [limit])
-        try await store.keep(gate(until: 8000, model: nil), nil, at: time(5000))
+        try await store.keep(gate(until: 8000, model: nil), [], at: time(5000))
         #expect(try await reckoning(store).gates == [gate(until: 8000, model: nil)])
         #expect(try await reckoning(store).limits == [limit])
     }
@@ -34,12 +34,12 @@ struct UpstreamMemoryTests {
         let state = try StateFixture()
         let store = try state.open()
         defer { withExtendedLifetime(state) {} }
-        try await store.keep(gate(until: .max), nil, at: time(1000))
-        try await store.keep(gate(until: 5000, model: nil), nil, at: time(1000))
+        try await store.keep(gate(until: .max), [], at: time(1000))
+        try await store.keep(gate(until: 5000, model: nil), [], at: time(1000))
         // One without room for the model, which nobody at this end can mend.
         var breaker = gate(until: 5000, model: "other")
         breaker.patience = nil
-        try await store.keep(breaker, nil, at: time(1000))
+        try await store.keep(breaker, [], at: time(1000))
         try await store.setPaused(false, project: "second", gatesOf: "p", at: time(2000), by: alice)
         #expect(try await reckoning(store).gates == [breaker])
     }
@@ -53,7 +53,7 @@ struct UpstreamMemoryTests {
             try await store.noteKey(of: project, digest: { salt in [key] + salt }, at: time(1000), details: nil)
         }
         #expect(try await !note(1))
-        try await store.keep(gate(until: 5000), limit, at: time(1000))
+        try await store.keep(gate(until: 5000), [limit], at: time(1000))
         try await store.keep(upload, of: "p", at: time(1000))
         #expect(try await !note(1))
         #expect(try await !note(2, of: "other"))

@@ -107,9 +107,7 @@ struct ErrorClassifier {
             message: text.flatMap { $0.isEmpty ? nil : redaction.apply(to: $0) })
         error.hint = error.hint.map { redaction.apply(to: $0) }
         error.fields = error.fields.map { redaction.apply(to: $0) }
-        if let quota = error.quota {
-            error.quota = GeminiError.Quota(id: quota.id.map { redaction.apply(to: $0) }, limit: quota.limit)
-        }
+        error.quotas = error.quotas.map { GeminiError.Quota(id: redaction.apply(to: $0.id), limit: $0.limit) }
         // A used-up day may come with a short RetryInfo, which means nothing.
         if error.isRetryable, error.kind != .quotaDay, error.retryAfter == nil {
             error.retryAfter = status?.retryDelay ?? retryAfter

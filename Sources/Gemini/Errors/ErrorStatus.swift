@@ -125,7 +125,8 @@ struct ErrorStatus: Decodable {
         detail.reason = first("reason")
         detail.retryDelay = first("retryDelay")
         let limits = text.matches(of: /"quotaId"\s*:\s*"([^"]*)"/).map { Violation(quotaId: String($0.output.1)) }
-        if let value = first("quotaValue"), !limits.isEmpty {
+        // Of several it is not known whose value this is; a limit of zero is what it is for any of them.
+        if let value = first("quotaValue"), limits.count == 1 || value == "0" {
             detail.violations = limits.map { Violation(quotaId: $0.quotaId, quotaValue: value) }
         } else {
             detail.violations = limits

@@ -86,8 +86,8 @@ package struct GeminiError: Error, Sendable {
     package var fields: [String] = []
     /// How long upstream asks to wait.
     package var retryAfter: Duration?
-    /// The limit that a 429 named.
-    package var quota: Quota?
+    /// The limits that a 429 named with a number.
+    package var quotas: [Quota] = []
     /// That a spending cap is that of the month, which ends with it.
     package var endsWithMonth = false
     package var finishReason: String?
@@ -98,12 +98,12 @@ package struct GeminiError: Error, Sendable {
     package var imageCount = 0
     package var sinkError: (any Error)?
 
-    /// The limit behind a 429.
+    /// A limit behind a 429.
     package struct Quota: Sendable, Equatable {
         /// `GenerateRequestsPerDayPerProjectPerModel` and the like.
-        package var id: String?
+        package var id: String
         /// `quotaValue`: the limit, not what is left.
-        package var limit: Int?
+        package var limit: Int64
     }
 
     init(

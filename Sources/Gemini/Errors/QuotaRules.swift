@@ -9,10 +9,11 @@ enum QuotaRules {
         let violations = status?.violations ?? []
         let identifiers = violations.compactMap(\.quotaId)
         var error = base(status, message, violations, identifiers, retryAfterHeader)
-        let decisive = identifiers.first { $0.contains("PerDay") } ?? identifiers.first
-        if let decisive {
-            let violation = violations.first { $0.quotaId == decisive }
-            error.quota = GeminiError.Quota(id: decisive, limit: violation?.quotaValue.flatMap { Int($0) })
+        error.quotas = violations.compactMap { violation in
+            guard let id = violation.quotaId, let value = violation.quotaValue, let limit = Int64(value) else {
+                return nil
+            }
+            return GeminiError.Quota(id: id, limit: limit)
         }
         return error
     }

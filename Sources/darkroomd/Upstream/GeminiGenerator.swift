@@ -4,6 +4,7 @@
 import Engine
 import Gemini
 import ImageHeader
+import Quota
 import Store
 import Wire
 
@@ -165,10 +166,9 @@ struct GeminiGenerator: ImageGenerator {
             }
             scope = error.scope
         }
-        let limit = error.quota.flatMap { quota in
-            quota.id.map { NamedLimit(id: $0, value: quota.limit.map(Int64.init)) }
-        }
-        return .refused(wire, retryAfter: error.retryAfter, scope: scope, limit: limit)
+        return .refused(
+            wire, retryAfter: error.retryAfter, scope: scope,
+            limits: error.quotas.map { NamedLimit(quotaId: $0.id, value: $0.limit) })
     }
 }
 
