@@ -78,8 +78,6 @@ package final class Engine: Sendable {
         var alarms = Heap<Alarm>()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
         var armed: Int64?
-        /// Until then nothing more is sent: the disk had no room for what would come.
-        var storageShutUntil: Int64?
         /// What upstream said when it shut a gate.
         var gateErrors: [GateKey: WireError] = [:]
         /// Until when a gate was shut when those behind it were last looked at: each of those that run into it together
@@ -262,7 +260,6 @@ package final class Engine: Sendable {
     func pump(_ state: inout State) {
         guard state.phase == .running else { return }
         let now = moment(&state)
-        if let until = state.storageShutUntil, until > now { return }
         // Again after those that no waiting helps: somebody may have stood behind them.
         repeat {
             while let ticket = state.scheduler.next(now: now) {

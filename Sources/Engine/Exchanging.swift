@@ -1,4 +1,4 @@
-// One exchange, which a cancelling may abort; and what is asked of the disk before it.
+// One exchange, which a cancelling may abort.
 
 import Logging
 import Quota
@@ -7,9 +7,6 @@ import Synchronization
 import Wire
 
 extension Engine {
-    /// How long nothing is sent after the disk was found full.
-    private static let roomPause: Duration = .seconds(5)
-
     /// Makes an exchange, and aborts it when the bell rings; nil when there is no such project.
     func exchange(
         _ order: CallOrder, with project: String, _ sinks: Sinks, abort: Bell
@@ -55,19 +52,5 @@ extension Engine {
                 announce(id, .receiving, &state)
             }
         }
-    }
-
-    /// Keeps a call that has a slot from being sent, and all that come after it, while there is no room for an image.
-    func waitForRoom(_ ticket: Ticket<CallID>) async {
-        let isNews = state.withLock { state in
-            let now = clock.now().milliseconds
-            let before = state.storageShutUntil
-            state.storageShutUntil = now + Self.roomPause.milliseconds
-            return before.map { now - $0 > 60_000 } ?? true
-        }
-        if isNews { logger.error("nothing more is sent: the disk has no room for what would come") }
-        freeSlot(of: ticket)
-        let full = WireError(StoreError.full, charged: .no, job: ticket.job.job)
-        await pause(ticket.job, full, delay: Self.roomPause, gate: nil)
     }
 }

@@ -46,7 +46,9 @@ extension Engine {
     static func gateError(
         _ gate: Gate, _ ticket: Ticket<CallID>, deadline: Int64, in state: State
     ) -> WireError? {
-        guard !state.scheduler.isPaused(project: ticket.project) else { return nil }
+        // A pause ends when an admin acts, a full disk's gate is looked at again and again.
+        guard !state.scheduler.isPaused(project: ticket.project), gate.reason != ErrorKind.storageFull.rawValue
+        else { return nil }
         // A day that one job tries is about to open.
         let isOver = gate.reason == ErrorKind.quotaDay.rawValue && ticket.class == .interactive && !gate.isTried
         return isOver || gate.until >= deadline ? error(of: gate, ticket, in: state) : nil

@@ -9,12 +9,12 @@ extension Engine {
     /// Looks at jobs when their time comes, until the task is cancelled.
     func keepTime() async {
         while !Task.isCancelled {
+            lookForRoom()
             let next = state.withLock { state -> Timestamp? in
                 look(&state)
                 let now = moment(&state)
                 let gate = state.scheduler.nextOpening(now: now)
-                let storage = state.storageShutUntil.flatMap { $0 > now ? $0 : nil }
-                state.armed = [state.alarms.min?.time, gate, storage].compactMap { $0 }.min()
+                state.armed = [state.alarms.min?.time, gate].compactMap { $0 }.min()
                 return state.armed.map(Timestamp.init(milliseconds:))
             }
             await timekeeper.wait(until: next, on: clock)

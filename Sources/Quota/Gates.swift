@@ -62,6 +62,8 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
     var shut: [GateKey: Gate] = [:]
     private var probes: [GateKey: Probe] = [:]
     var paused: Set<String> = []
+    /// Before every project.
+    var everywhere: Gate?
 
     mutating func shut(_ key: GateKey, _ gate: Gate) {
         // Whoever probed it has been answered by this.
@@ -77,11 +79,13 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
 
     /// The gate before this model that opens last.
     func standing(project: String, model: String, now: Int64) -> Gate? {
-        guard !shut.isEmpty else { return nil }
-        let all = standing(GateKey(project: project, model: nil), now: now)
-        let one = standing(GateKey(project: project, model: model), now: now)
-        guard let all, let one else { return all ?? one }
-        return all.until > one.until ? all : one
+        var last = everywhere.flatMap { $0.until > now ? $0 : nil }
+        guard !shut.isEmpty else { return last }
+        for key in [GateKey(project: project, model: model), GateKey(project: project, model: nil)] {
+            guard let gate = standing(key, now: now), gate.until > last?.until ?? .min else { continue }
+            last = gate
+        }
+        return last
     }
 
     /// A gate as it is for those who are not its probe.
@@ -129,12 +133,13 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
 
     /// When the next one opens, that of a probe's patience included.
     func nextOpening(now: Int64) -> Int64? {
-        shut.compactMap { key, gate -> Int64? in
+        let times = shut.compactMap { key, gate -> Int64? in
             if gate.until > now { return gate.until == Gate.untilOpened ? nil : gate.until }
             guard let probe = probes[key], let patience = gate.patience else { return nil }
             let time = probe.startedAt + patience
             return time > now ? time : nil
-        }.min()
+        }
+        return [times.min(), everywhere.flatMap { $0.until > now ? $0.until : nil }].compactMap { $0 }.min()
     }
 
     /// Forgets gates that hold nobody back.
@@ -143,6 +148,7 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
     }
 
     mutating func shift(by step: Int64) {
+        everywhere?.until += step
         for (key, gate) in shut where gate.until != Gate.untilOpened && !gate.isOfCalendar {
             shut[key]?.until = gate.until + step
         }
@@ -153,6 +159,20 @@ struct Gates<Job: Hashable & Sendable>: Sendable {
 extension Scheduler {
     /// Shuts a gate; one that is shut for longer stays as it is.
     package mutating func shut(_ key: GateKey, _ gate: Gate) { gates.shut(key, gate) }
+
+    /// Holds everything back that has not started, until a time or until `openEverywhere`, whichever comes first.
+    ///
+    /// - Returns: Whether nothing of the kind was noted: a gate whose time has come is, until somebody opens it.
+    @discardableResult
+    package mutating func shutEverywhere(_ gate: Gate) -> Bool {
+        defer { gates.everywhere = gate }
+        return gates.everywhere == nil
+    }
+
+    package mutating func openEverywhere() { gates.everywhere = nil }
+
+    /// The gate before every project, also when its time has come.
+    package var gateEverywhere: Gate? { gates.everywhere }
 
     /// The gate itself, a pause aside.
     package func gate(_ key: GateKey) -> Gate? { gates.shut[key] }

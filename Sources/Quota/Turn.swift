@@ -9,6 +9,7 @@ extension Scheduler {
     /// - Returns: The job; its `project` is the one that serves it.
     package mutating func next(now: Int64) -> Ticket<Job>? {
         windowsOpenAt = nil
+        if let gate = gates.everywhere, gate.until > now { return nil }
         let names = projects.keys.sorted()
         let order = names.filter { $0 > lastServed } + names.filter { $0 <= lastServed }
         for name in order {

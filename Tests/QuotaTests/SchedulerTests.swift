@@ -103,6 +103,34 @@ struct SchedulerTests {
         #expect(scheduler.shutGate(project: "p", model: "m", now: 60) == Gate(until: 100, reason: "long"))
     }
 
+    @Test func aGateBeforeEverythingHoldsEveryProjectUntilItsTime() {
+        var scheduler = Scheduler<Int>(bounds: .init(total: 10, perPrincipal: 10), slots: ["p": 2, "q": 2])
+        scheduler.put(ticket(1))
+        var other = ticket(2)
+        other.project = "q"
+        scheduler.put(other)
+        let gate = Gate(until: 5000, reason: "full")
+        let isNews = scheduler.shutEverywhere(gate)
+        #expect(isNews)
+        #expect(scheduler.next(now: 0)?.job == nil)
+        #expect(scheduler.admit(ticket(3), mayStart: true, now: 0) == .queue)
+        #expect([ticket(1), other].map { scheduler.standstill(of: $0, now: 0) } == [.gate(gate), .gate(gate)])
+        // A gate of the project's own that opens later is what it waits for.
+        let later = Gate(until: 9000, reason: "r")
+        scheduler.shut(GateKey(project: "q", model: nil), later)
+        #expect(scheduler.standstill(of: other, now: 0) == .gate(later))
+        #expect(scheduler.nextOpening(now: 0) == 5000)
+        scheduler.clockWasSet(by: 1000)
+        #expect(scheduler.next(now: 5999)?.job == nil)
+        // Looked at and shut again: that is no news.
+        let isNewsAgain = scheduler.shutEverywhere(Gate(until: 7000, reason: "full"))
+        #expect(!isNewsAgain)
+        #expect(scheduler.next(now: 7000)?.job == 1)
+        scheduler.openEverywhere()
+        #expect(scheduler.gateEverywhere == nil)
+        #expect(scheduler.next(now: 10_000)?.job == 2)
+    }
+
     @Test func aJobThatComesBackGoesFirst() {
         var scheduler = scheduler()
         for job in 1...3 { scheduler.put(ticket(job)) }
