@@ -16,6 +16,7 @@ extension Target.Dependency {
     static let nioHTTP1 = product(name: "NIOHTTP1", package: "swift-nio")
     static let nioPosix = product(name: "NIOPosix", package: "swift-nio")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let sqlite = product(name: "GRDBSQLite", package: "GRDB.swift")
     static let swiftASN1 = product(name: "SwiftASN1", package: "swift-asn1")
     static let tomlKit = product(name: "TOMLKit", package: "TOMLKit")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -81,8 +82,9 @@ let package = Package(
         .target(
             name: "Store",
             dependencies: [
-                "Wire", "ImageHeader",
+                "CAncillary", "Wire", "ImageHeader",
                 .grdb,
+                .sqlite,
                 .crypto,
             ]),
         .target(

@@ -98,14 +98,10 @@ final class GroupCommit: Sendable {
 
     /// Commits a group, with the help of the reserve when the disk is full; returns what spoilt all of it.
     private func commit(_ group: [Entry]) -> StoreError? {
-        let failure = commitOnce(group)
-        guard failure == .full, makeRoom() || shortenLog() else { return failure }
-        return commitOnce(group)
-    }
-
-    /// Brings the log into the database and cuts it, which frees up to 4 MiB.
-    private func shortenLog() -> Bool {
-        (try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }) != nil
+        var failure = commitOnce(group)
+        if failure == .full, (try? pool.beginLogAnew()) != nil { failure = commitOnce(group) }
+        while failure == .full, makeRoom() { failure = commitOnce(group) }
+        return failure
     }
 
     private func commitOnce(_ group: [Entry]) -> StoreError? {
@@ -123,6 +119,13 @@ final class GroupCommit: Sendable {
         } catch {
             return StoreError(error)
         }
+    }
+}
+
+extension DatabasePool {
+    /// Brings the log into the database, so that what comes is written over it and takes no room.
+    func beginLogAnew() throws {
+        _ = try writeWithoutTransaction { try $0.checkpoint(.restart) }
     }
 }
 

@@ -1,5 +1,5 @@
-// Room on the disk that is kept for what is paid for: a file of some size in the state directory, given up when the disk
-// is full. Nothing is admitted any more while less than as much again is free, so that it is rarely needed.
+// Room on the disk that is kept for what is paid for: a file of some size in the state directory, given up bit by bit
+// when the disk is full. Nothing is admitted any more while less than as much again is free, so that it is rarely needed.
 
 import Glibc
 import Synchronization
@@ -11,12 +11,16 @@ final class Reserve: Sendable {
     /// On a small file system no more than this part of it is kept, unless somebody says so.
     private static let standardPart: Int64 = 16
 
+    /// A rest that is not worth keeping.
+    private static let leastBytes: Int64 = 65_536
+
     private let directory: StateDirectory
     private let path: String
     private let bytes: Int64
-    private let isHeld: Mutex<Bool>
+    /// What of it is kept.
+    private let held: Mutex<Int64>
 
-    /// Takes the room, if there is as much.
+    /// Takes the room, if there is as much; what the run before had left of it stays.
     ///
     /// - Parameters:
     ///   - directory: Whose file system it is about.
@@ -30,34 +34,32 @@ final class Reserve: Sendable {
         } else {
             self.bytes = min(Self.standardBytes, try directory.totalBytes() / Self.standardPart)
         }
-        isHeld = Mutex(false)
-        if self.bytes > 0 {
-            let isThere = take()
-            isHeld.withLock { $0 = isThere }
-        } else {
-            FileSystem.removeIfThere(path)
-        }
+        held = Mutex(0)
+        if self.bytes > 0 { held.withLock { $0 = take() } } else { FileSystem.removeIfThere(path) }
     }
 
-    /// Lets go of the room.
+    /// Lets go of half of what is left of the room: others on the same disk may take it before whoever needs it does.
     ///
-    /// - Returns: Whether there is more of it now.
+    /// - Returns: Whether there is more room now.
     func giveUp() -> Bool {
-        isHeld.withLock { isHeld in
-            guard isHeld else { return false }
-            FileSystem.removeIfThere(path)
-            isHeld = false
+        held.withLock { held in
+            guard held > 0 else { return false }
+            let rest = held / 2 < Self.leastBytes ? 0 : held / 2
+            let isShortened = unsafe rest > 0 && truncate(path, Int(rest)) == 0
+            if !isShortened { FileSystem.removeIfThere(path) }
+            held = isShortened ? rest : 0
             return true
         }
     }
 
-    /// Does what must not fail for want of room: once more with the room of the reserve.
+    /// Does what must not fail for want of room, again while there is something of the reserve to give up for it.
     func helping<Value>(_ act: () throws(StoreError) -> Value) throws(StoreError) -> Value {
-        do throws(StoreError) {
-            return try act()
-        } catch {
-            guard error == .full, giveUp() else { throw error }
-            return try act()
+        while true {
+            do throws(StoreError) {
+                return try act()
+            } catch {
+                guard error == .full, giveUp() else { throw error }
+            }
         }
     }
 
@@ -67,33 +69,36 @@ final class Reserve: Sendable {
     func requireRoom() throws(StoreError) {
         guard bytes > 0 else { return }
         let free = try directory.freeBytes()
-        let hasRoom = isHeld.withLock { isHeld in
-            if isHeld { return free >= bytes }
-            guard free >= 2 * bytes, take() else { return false }
-            isHeld = true
-            return true
+        let hasRoom = held.withLock { held in
+            guard held < bytes else { return free >= bytes }
+            guard free >= 2 * bytes - held else { return false }
+            held = take()
+            return held == bytes
         }
         guard hasRoom else { throw .full }
     }
 
-    private func take() -> Bool {
+    /// Makes the file as long as it is to be, or leaves it as it is; how long it is then.
+    private func take() -> Int64 {
         do throws(StoreError) {
             let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT, operation: "open the reserve")
+            let before = Int64(file.size)
             if posix_fallocate(file.descriptor, 0, Int(bytes)) == 0, ftruncate(file.descriptor, Int(bytes)) == 0 {
-                return true
+                return bytes
             }
+            if before > 0, ftruncate(file.descriptor, Int(min(before, bytes))) == 0 { return min(before, bytes) }
         } catch {
             // Without a descriptor there is no reserve this time; the next admission tries again.
-            return false
+            return 0
         }
         FileSystem.removeIfThere(path)
-        return false
+        return 0
     }
 }
 
 extension StateDirectory {
     /// The size of the file system, in bytes.
-    fileprivate func totalBytes() throws(StoreError) -> Int64 {
+    func totalBytes() throws(StoreError) -> Int64 {
         var figures = statvfs()
         guard unsafe statvfs(path, &figures) == 0 else { throw .failed("read the size of the disk", errno) }
         return Int64(clamping: UInt64(figures.f_blocks) * UInt64(figures.f_frsize))

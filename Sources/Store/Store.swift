@@ -4,6 +4,7 @@
 package import Wire
 
 import GRDB
+import GRDBSQLite
 
 /// The state directory of one daemon.
 package final class Store: Sendable {
@@ -49,8 +50,8 @@ package final class Store: Sendable {
         // On a full disk too: what is there can be read, listed and cancelled.
         (pool, lostAtStart) = try reserve.helping { () throws(StoreError) in
             do {
-                let pool = try Self.database(at: directory.database, durability)
-                let lost = try pool.write {
+                let pool = try Self.database(in: directory, durability)
+                let lost = try Self.overwritingLog(of: pool) {
                     try Recovery.run(in: $0, receipts: receipts, artifacts: artifacts, now: now)
                 }
                 return (pool, lost)
@@ -66,23 +67,32 @@ package final class Store: Sendable {
     }
 
     /// Opens the database as this program has it.
-    private static func database(at path: String, _ durability: Durability) throws -> DatabasePool {
-        let pool = try DatabasePool(path: path, configuration: configuration)
+    private static func database(in directory: StateDirectory, _ durability: Durability) throws -> DatabasePool {
+        let step = CInt(min(mostGrowth, max(leastGrowth, try directory.totalBytes() / 32)))
+        let pool = try DatabasePool(path: directory.database, configuration: configuration(growingBy: step))
         try pool.writeWithoutTransaction { try setDurability(durability, of: $0) }
         let migrator = Schema.migrator
         guard try !pool.read({ try migrator.hasBeenSuperseded($0) }) else { throw StoreError.newerSchema }
         FaultPoint.reach(.migrationBefore)
         try migrator.migrate(pool)
         FaultPoint.reach(.migrationAfter)
+        // So that each run has all of the log before it; without room for the database it goes on where it was.
+        try? pool.beginLogAnew()
         return pool
     }
+
+    /// By how many bytes the database grows at once.
+    ///
+    /// What of it is not used yet is room for the rows of a full disk. On a small one it is a thirty-second part.
+    private static let mostGrowth: Int64 = 1_048_576
+    private static let leastGrowth: Int64 = 32_768
 
     /// Brings a database as far as one migration; for a check of the schemas there have been.
     package static func migrate(at path: String, upTo migration: String) throws {
         try Schema.migrator.migrate(try DatabaseQueue(path: path), upTo: migration)
     }
 
-    private static var configuration: Configuration {
+    private static func configuration(growingBy step: CInt) -> Configuration {
         var configuration = Configuration()
         configuration.label = "darkroom.store"
         configuration.busyMode = .timeout(5)
@@ -92,8 +102,33 @@ package final class Store: Sendable {
             // request belongs into a temporary file outside the state directory.
             try database.execute(
                 sql: "PRAGMA wal_autocheckpoint = 1024; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY")
+            // The next start has the room of log and index then, whatever became of the rest of the disk.
+            try control(SQLITE_FCNTL_PERSIST_WAL, 1, of: database)
+            try control(SQLITE_FCNTL_CHUNK_SIZE, step, of: database)
         }
         return configuration
+    }
+
+    /// Sets what SQL has no word for: that log and index stay when the database is closed, and how it grows.
+    private static func control(_ operation: CInt, _ value: CInt, of database: Database) throws {
+        var value = value
+        let code = unsafe withUnsafeMutablePointer(to: &value) {
+            unsafe sqlite3_file_control(database.sqliteConnection, nil, operation, $0)
+        }
+        guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
+    }
+
+    /// Runs a transaction; when there is no room for a longer log, over the one that there is.
+    private static func overwritingLog<Value>(
+        of pool: DatabasePool, _ body: (Database) throws -> Value
+    ) throws -> Value {
+        do {
+            return try pool.write(body)
+        } catch {
+            guard StoreError(error) == .full else { throw error }
+            try pool.beginLogAnew()
+            return try pool.write(body)
+        }
     }
 
     /// Sets what a commit waits for; GRDB sets NORMAL after it has prepared a connection, so this comes after that.

@@ -1,5 +1,6 @@
 // Everything that can go wrong between the daemon and its state directory.
 
+import CAncillary
 import GRDB
 import Glibc
 
@@ -36,6 +37,23 @@ package enum StoreError: Error, Sendable, Equatable {
 
     static func failed(_ operation: String, _ errno: Int32) -> StoreError {
         errno == ENOSPC || errno == EDQUOT ? .full : .file(operation: operation, errno: errno)
+    }
+}
+
+extension StoreError: CustomStringConvertible {
+    /// A clause for whoever reads the log.
+    package var description: String {
+        switch self {
+        case .inUse(let pid):
+            pid.map { "the process \($0) has the state directory" } ?? "another process has the state directory"
+        case .newerSchema: "a newer darkroomd has written it"
+        case .notDurable(let synchronous): "SQLite keeps PRAGMA synchronous = \(synchronous), not FULL"
+        case .full: "the disk is full"
+        case .file(let operation, let number):
+            unsafe "could not \(operation): \(String(cString: ca_error_description(number)))"
+        case .database(let code, let message): "SQLite answered \(code): \(message)"
+        case .corrupt(let what): what
+        }
     }
 }
 

@@ -114,7 +114,10 @@ package final class TemporaryArtifact: Sendable {
                 return try unsafe file.write(bytes, at: offset)
             } catch {
                 guard isPaidFor else { throw error }
-                if error == .full, store.reserve.giveUp(), unsafe (try? file.write(bytes, at: offset)) != nil { return }
+                let help: Void? = try? store.reserve.helping { () throws(StoreError) in
+                    try unsafe file.write(bytes, at: offset)
+                }
+                if help != nil { return }
             }
         }
         progress.withLock { unsafe $0.tail.append(contentsOf: bytes) }

@@ -125,10 +125,17 @@ struct FullDiskTests {
         let waiting = try RawSocket(scene.socket)
         try waiting.send(
             #"{"jsonrpc":"2.0","id":7,"method":"job.wait","params":{"job":"\#(queued[0])","delivery":"none"}}"#)
-        var reason: JSONValue?
-        while reason != .string("storage_full") {
-            guard case .object(let event)? = try waiting.receiveMessage()["params"] else { continue }
-            reason = event["reason"]
+        // The first in line, which meets the full disk, and the last, which does not come to it.
+        let last = try RawSocket(scene.socket)
+        try last.send(
+            #"{"jsonrpc":"2.0","id":8,"method":"job.wait","params":{"job":"\#(queued[1])","delivery":"none"}}"#)
+        for socket in [waiting, last] {
+            var event: [String: JSONValue] = [:]
+            while event["reason"] != .string("storage_full") {
+                guard case .object(let next)? = try socket.receiveMessage()["params"] else { continue }
+                event = next
+            }
+            #expect(event["state"] == .string("waiting") && event["until"] != nil, "\(event)")
         }
         #expect(try scene.simulator.generations().count == 1)
         try disk.clear()
@@ -157,8 +164,7 @@ struct FullDiskTests {
         if isKilled {
             before.crash()
         } else {
-            before.process.signal(SIGTERM)
-            #expect(before.process.finish().status == 0)
+            #expect(before.stop().status == 0)
         }
         let after = try scene.start()
         let list = try RawSocket(scene.socket).call(1, "job.list").decode(ListJobs.Result.self)
@@ -170,6 +176,36 @@ struct FullDiskTests {
             return
         }
         #expect(refusal.kind == .storageFull)
+        // Again, with the reserve gone and whatever the end of a run gives back taken by others.
+        try disk.fill()
+        if isKilled { after.crash() } else { #expect(after.stop().status == 0) }
+        try disk.fill()
+        let last = try scene.start()
+        #expect(try RawSocket(scene.socket).call(1, "job.list").decode(ListJobs.Result.self) == list)
+        try disk.clear()
+        #expect(isDone(caller.generate("after", key: "after")))
+        last.crash()
+    }
+
+    /// What was under way when the daemon was killed is told to be so where there is room for nothing more.
+    @Test func aDaemonRecoversOnAFullDiskWithoutItsReserve() throws {
+        let disk = try SmallDisk(size: "4m")
+        let scene = try Scene(
+            try RunningSimulator(), extra: "[retention]\nreserve_bytes = 0\n", directory: disk.directory)
+        let before = try scene.start()
+        let socket = try RawSocket(scene.socket)
+        for number in 0..<3 {
+            _ = try socket.call(
+                number, "image.generate",
+                #"{"prompt":"open {sim:{\"neverAnswer\":true}}","delivery":"none","wait":false}"#
+            ).decode(GenerateImage.Accepted.self)
+        }
+        while try scene.simulator.generations("open").count < 3 {}
+        try disk.fill()
+        before.crash()
+        let after = try scene.start()
+        let list = try RawSocket(scene.socket).call(1, "job.list").decode(ListJobs.Result.self)
+        #expect(list.jobs.map(\.state) == [.unknown, .unknown, .unknown])
         after.crash()
     }
 

@@ -25,6 +25,30 @@ struct ReserveTests {
         #expect(size(state) == nil)
     }
 
+    @Test func whatTheRunBeforeHasLeftOfItStaysWhereThereIsNoRoomForAllOfIt() throws {
+        let state = try StateFixture()
+        try open(state, reserveBytes: 1_000_000).close()
+        // More than any disk has.
+        try open(state, reserveBytes: 1 << 55).close()
+        #expect(size(state) == 1_000_000)
+        try open(state, reserveBytes: 500_000).close()
+        #expect(size(state) == 500_000)
+    }
+
+    /// The room of log and index is the next run's, and the database has some for rows to come.
+    @Test func logAndIndexOutlastARun() async throws {
+        let state = try StateFixture()
+        let store = try open(state, reserveBytes: 0)
+        _ = try await store.admit(newJob("a"), started: 0)
+        try store.close()
+        func size(_ name: String) -> Int64? {
+            (try? FileManager.default.attributesOfItem(atPath: "\(state.path)/\(name)"))?[.size] as? Int64
+        }
+        #expect(size("darkroom.sqlite-wal") ?? 0 > 0)
+        #expect(size("darkroom.sqlite-shm") == 32_768)
+        #expect(size("darkroom.sqlite") == 1_048_576)
+    }
+
     @Test func nothingIsAdmittedWhenThereIsNoRoomBesides() async throws {
         let state = try StateFixture()
         // More than any disk has.
