@@ -182,17 +182,17 @@ package final class Engine: Sendable {
     /// Answers whoever still waits when the run is over.
     private func leaveNobodyWaiting() {
         let (jobs, holders) = state.withLock { state in
-            let jobs = state.jobs
-            for id in jobs.keys {
-                state.jobs[id]?.waiters = [:]
-                state.jobs[id]?.watchers = [:]
+            let jobs = state.jobs.values.filter { !$0.waiters.isEmpty || !$0.watchers.isEmpty }
+            for job in jobs {
+                state.jobs[job.id]?.waiters = [:]
+                state.jobs[job.id]?.watchers = [:]
             }
             state.phase = .stopped
             state.isRunning = false
             return (jobs, state.takeHolders())
         }
         for holder in holders { holder.resume() }
-        for job in jobs.values {
+        for job in jobs {
             let error = Self.stoppingError(job)
             for waiter in job.waiters.values { waiter.resume(returning: .interrupted(error)) }
             for watcher in job.watchers.values { watcher.finish() }
@@ -206,7 +206,8 @@ package final class Engine: Sendable {
         let (wasRunning, holders) = state.withLock { state in
             if state.phase != .stopped { state.phase = .stopping }
             state.drainUntil = Timestamp(milliseconds: clock.now().milliseconds + limit.milliseconds)
-            for (id, job) in state.jobs where job.hasIdleCall { interrupt(id, Self.stoppingError(job), &state) }
+            let waited = state.jobs.values.filter { !$0.waiters.isEmpty && $0.hasIdleCall }
+            for job in waited { interrupt(job.id, Self.stoppingError(job), &state) }
             return (state.isRunning, state.takeHolders())
         }
         for holder in holders { holder.resume() }

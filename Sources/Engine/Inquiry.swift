@@ -146,11 +146,11 @@ extension Engine {
             throw WireError(error)
         }
         return state.withLock { state in
-            let bulk = state.scheduler.queuedBulkCounts
             let projects = generators.keys.map { name in
                 let project = EngineStatus.Project(
                     inFlight: state.scheduler.inFlightCount(project: name),
-                    queued: state.scheduler.queuedCount(project: name), queuedBulk: bulk[name] ?? 0,
+                    queued: state.scheduler.queuedCount(project: name),
+                    queuedBulk: state.scheduler.queuedBulkCount(project: name),
                     isPaused: state.scheduler.isPaused(project: name))
                 return (name, project)
             }

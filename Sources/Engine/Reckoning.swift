@@ -67,11 +67,15 @@ extension Engine.State {
             ledger.restore(
                 spent: spent.micros, accounts: Self.accounts(spent.project, spent.budgets), at: min(spent.at, now))
         }
+        ledger.reserve(reckoning.holds.count)
+        // Most have the accounts of the one before.
+        var before: (project: String, budgets: [String], accounts: [Account])?
         for hold in reckoning.holds {
-            let id = CallID(job: hold.job, call: hold.call)
-            guard ledger.held(id) == nil else { continue }
+            if before?.project != hold.project || before?.budgets != hold.budgets {
+                before = (hold.project, hold.budgets, Self.accounts(hold.project, hold.budgets))
+            }
             ledger.restore(
-                id, micros: hold.micros, accounts: Self.accounts(hold.project, hold.budgets),
+                CallID(job: hold.job, call: hold.call), micros: hold.micros, accounts: before?.accounts ?? [],
                 isUnknown: hold.isUnknown)
         }
         scheduler.windows.restore(

@@ -15,7 +15,7 @@ extension Engine {
         }
         async let first = openJobs(after: nil)
         // Beside it: of a hundred thousand jobs each takes most of a second.
-        guard await isReckoned(), var page = await first else { return }
+        guard await isReckoned(), var page = await first, await makeRoom() else { return }
         while true {
             let last = page.next
             async let following = openJobs(behind: last)
@@ -36,13 +36,11 @@ extension Engine {
         let moment = clock.elapsed()
         let now = clock.now().milliseconds
         state.withLock { state in
-            state.jobs.reserveCapacity(state.jobs.count + rows.count)
-            state.scheduler.reserve(rows.count)
             for row in rows where state.jobs[row.id] == nil {
                 let queued = moment - .milliseconds(max(0, now - row.created.milliseconds))
-                let calls = row.calls.enumerated().map { number, call in
+                let calls = row.calls.map { call in
                     let ticket = Ticket(
-                        job: CallID(job: row.id, call: number), principal: row.uid, project: row.home,
+                        job: CallID(job: row.id, call: call.number), principal: row.uid, project: row.home,
                         model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive,
                         demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros),
                         overflow: row.overflow.filter { generators[$0] != nil }, mostUnderWay: row.concurrency)
@@ -64,6 +62,18 @@ extension Engine {
             if state.phase == .new { state.phase = .running }
             pump(&state)
         }
+    }
+
+    /// Makes room for all of them at once; false when the run ends before.
+    private func makeRoom() async -> Bool {
+        guard let count = await insistently({ () async throws(StoreError) in try await self.store.openCount() }) else {
+            return false
+        }
+        state.withLock { state in
+            state.jobs.reserveCapacity(state.jobs.count + count)
+            state.scheduler.reserve(count)
+        }
+        return true
     }
 
     private typealias Page = (jobs: [OpenJob], next: JobID?)

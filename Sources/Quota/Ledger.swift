@@ -101,9 +101,14 @@ package struct Ledger<Hold: Hashable & Sendable>: Sendable {
         for id in ids { enter(id, micros, accounts) }
     }
 
-    /// Enters a hold that was taken before a restart, whatever the budgets say.
+    /// Makes room for so many more holds at once.
+    package mutating func reserve(_ count: Int) { holds.reserveCapacity(holds.count + count) }
+
+    /// Enters a hold that was taken before a restart, whatever the budgets say; one that is known stays as it is.
     package mutating func restore(_ id: Hold, micros: Int64, accounts: [Account], isUnknown: Bool = false) {
-        enter(id, micros, accounts)
+        guard holds[id] == nil else { return }
+        // Of a row, which somebody may have edited.
+        enter(id, max(0, micros), accounts)
         if isUnknown { markUnknown(id) }
     }
 
@@ -117,9 +122,9 @@ package struct Ledger<Hold: Hashable & Sendable>: Sendable {
     }
 
     private mutating func enter(_ id: Hold, _ micros: Int64, _ accounts: [Account]) {
-        precondition(holds[id] == nil, "a hold is taken once")
         precondition(micros >= 0, "a hold is not negative")
-        holds[id] = Entry(micros: micros, accounts: accounts)
+        let before = holds.updateValue(Entry(micros: micros, accounts: accounts), forKey: id)
+        precondition(before == nil, "a hold is taken once")
         balance.admitted += micros
         balance.held += micros
         for account in accounts { books[account, default: AccountBook()].hold(micros) }

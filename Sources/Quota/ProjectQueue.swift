@@ -32,8 +32,9 @@ enum Company: Sendable, Equatable {
 struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var slots: Int
     var inFlight = 0
-    /// Seated jobs, in line or not yet.
-    var seated = 0
+    /// Seated jobs, in line or not yet; and the bulk ones of them.
+    private(set) var seated = 0
+    private(set) var seatedBulk = 0
     /// Interactive starts since the last bulk start.
     private var interactiveRun = 0
     /// Arrivals at the end of a line count up from 1, at its head down from -1: a lower one came first.
@@ -55,6 +56,16 @@ struct ProjectQueue<Job: Hashable & Sendable>: Sendable {
     var lined: Int { interactive.count + bulk.count }
 
     var entryCount: Int { interactive.entryCount + bulk.entryCount }
+
+    mutating func sit(_ ticket: Ticket<Job>) {
+        seated += 1
+        if ticket.class == .bulk { seatedBulk += 1 }
+    }
+
+    mutating func rise(_ ticket: Ticket<Job>) {
+        seated -= 1
+        if ticket.class == .bulk { seatedBulk -= 1 }
+    }
 
     mutating func noteStart(of principal: UInt32, now: Int64) {
         starters.removeAll { $0.principal == principal }

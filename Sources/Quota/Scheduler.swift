@@ -61,13 +61,6 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     /// Unstarted jobs, those that are not durable yet included.
     package var queuedCount: Int { tickets.count }
 
-    /// Of those, the bulk ones, by project.
-    package var queuedBulkCounts: [String: Int] {
-        var counts: [String: Int] = [:]
-        for ticket in tickets.values where ticket.class == .bulk { counts[ticket.project, default: 0] += 1 }
-        return counts
-    }
-
     /// Jobs that hold a slot.
     package var inFlightCount: Int { projects.values.reduce(0) { $0 + $1.inFlight } }
 
@@ -81,6 +74,7 @@ package struct Scheduler<Job: Hashable & Sendable>: Sendable {
     package mutating func share(_ quotas: [String: String]) { self.quotas = quotas }
 
     package func queuedCount(project: String) -> Int { projects[project]?.seated ?? 0 }
+    package func queuedBulkCount(project: String) -> Int { projects[project]?.seatedBulk ?? 0 }
     package func inFlightCount(project: String) -> Int { projects[project]?.inFlight ?? 0 }
 }
 
@@ -117,7 +111,7 @@ extension Scheduler {
         ticket.lender = nil
         tickets[ticket.job] = ticket
         seatsTaken[ticket.principal, default: 0] += 1
-        projects[ticket.project, default: ProjectQueue(slots: 1)].seated += 1
+        projects[ticket.project, default: ProjectQueue(slots: 1)].sit(ticket)
         if !ticket.overflow.isEmpty { overflowing += 1 }
     }
 
@@ -134,7 +128,7 @@ extension Scheduler {
     package mutating func withdraw(_ job: Job) -> Bool {
         guard let ticket = tickets[job] else { return false }
         leave(ticket)
-        projects[ticket.project]?.seated -= 1
+        projects[ticket.project]?.rise(ticket)
         let tickets = tickets
         projects[ticket.project]?.forget(ticket) { tickets[$0.job]?.arrival == $0.arrival }
         return true

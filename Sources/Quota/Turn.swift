@@ -46,7 +46,7 @@ extension Scheduler {
         projects[name] = project
         guard let taken, let ticket = tickets[taken] else { return nil }
         leave(ticket)
-        projects[name]?.seated -= 1
+        projects[name]?.rise(ticket)
         start(ticket, now: now)
         return ticket
     }
@@ -109,7 +109,7 @@ extension Scheduler {
         projects[name] = project
         guard let taken, let server, var ticket = tickets[taken] else { return nil }
         leave(ticket)
-        projects[name]?.seated -= 1
+        projects[name]?.rise(ticket)
         ticket.lender = name
         ticket.project = server
         start(ticket, now: now)

@@ -128,6 +128,7 @@ package struct JobRecord: Sendable, Equatable {
 /// A job of which a call had not been sent when it was read.
 package struct OpenJob: Sendable, Equatable {
     package struct Call: Sendable, Equatable {
+        package var number: Int
         package var state: JobState
         package var attempts: Int
     }

@@ -24,19 +24,23 @@ extension Store {
                 try database.cachedStatement(
                     sql: """
                         SELECT job.id, uid, priority, coalesce(home, job.project), model_sent, created_ms, deadline_ms,
-                          call.state, call.attempts, input_tokens, overflow, concurrency, label, held_micros
-                        FROM (SELECT * FROM job INDEXED BY job_open WHERE ended_ms IS NULL AND id > ?
-                            ORDER BY id LIMIT ?) AS job
-                          JOIN call ON call.job = job.number
-                          LEFT JOIN hold ON hold.job = job.number AND hold.call = call.number
-                        ORDER BY job.id, call.number
+                          call.state, call.attempts, input_tokens, overflow, concurrency, label, held_micros, call.number
+                        FROM job INDEXED BY job_open CROSS JOIN call ON call.job = job.number
+                          LEFT JOIN hold ON hold.job = call.job AND hold.call = call.number
+                        WHERE job.ended_ms IS NULL AND job.id > ?1 AND job.id <=
+                          (SELECT max(id) FROM (SELECT id FROM job INDEXED BY job_open
+                            WHERE ended_ms IS NULL AND id > ?1 ORDER BY id LIMIT ?2))
+                        ORDER BY job.id
                         """), arguments: [last?.rawValue ?? "", Self.openPageCount])
             var jobs: [OpenJob] = []
+            var overflow = RepeatedJSON<[String]>()
             while let row = try rows.next() {
-                let call = OpenJob.Call(state: try row.token(JobState.self, 7), attempts: row[8])
+                let call = OpenJob.Call(number: row[14], state: try row.token(JobState.self, 7), attempts: row[8])
                 let id = JobID(rawValue: row[0])
                 if jobs.last?.id == id {
-                    jobs[jobs.count - 1].calls.append(call)
+                    // At its place: to have a hundred thousand jobs sorted by SQLite takes as long as to read them.
+                    let place = jobs[jobs.count - 1].calls.lastIndex { $0.number < call.number }.map { $0 + 1 } ?? 0
+                    jobs[jobs.count - 1].calls.insert(call, at: place)
                 } else {
                     // A hundred thousand jobs of one project and model have their names once.
                     func shared(_ name: String, _ before: String?) -> String { before == name ? before ?? name : name }
@@ -46,12 +50,19 @@ extension Store {
                             home: shared(row[3], jobs.last?.home),
                             modelSent: shared(row[4], jobs.last?.modelSent), created: Timestamp(milliseconds: row[5]),
                             deadline: Timestamp(milliseconds: row[6]), holdMicros: row[13] ?? 0,
-                            inputTokens: row[9], overflow: try row.json([String].self, 10) ?? [],
+                            inputTokens: row[9], overflow: try overflow.value(of: row, 10) ?? [],
                             concurrency: row[11], calls: [call]))
                 }
             }
             let next = jobs.count == Self.openPageCount ? jobs.last?.id : nil
             return (jobs.filter { $0.calls.contains { $0.state == .queued || $0.state == .waiting } }, next)
+        }
+    }
+
+    /// How many jobs are open.
+    package func openCount() async throws(StoreError) -> Int {
+        try await read { database in
+            try Int.fetchOne(database, sql: "SELECT count(*) FROM job INDEXED BY job_open WHERE ended_ms IS NULL") ?? 0
         }
     }
 
@@ -92,9 +103,9 @@ extension Store {
             try Int.fetchOne(
                 try database.cachedStatement(
                     sql: """
-                        SELECT count(DISTINCT hold.job) FROM hold INDEXED BY hold_open
-                          JOIN call ON call.job = hold.job AND call.number = hold.call
-                        WHERE hold.state = 'held' AND call.state = 'unknown'
+                        SELECT count(DISTINCT call.job) FROM call INDEXED BY call_unknown
+                          JOIN hold ON hold.job = call.job AND hold.call = call.number
+                        WHERE call.state = 'unknown' AND hold.state = 'held'
                         """)) ?? 0
         }
     }
@@ -223,5 +234,20 @@ extension Row {
     func json<Value: Decodable>(_ type: Value.Type, _ index: Int) throws -> Value? {
         guard let text = self[index] as String? else { return nil }
         return try WireJSON.decode(type, from: Array(text.utf8))
+    }
+}
+
+/// A column of JSON that is the same in most rows, and is decoded once for each time it changes.
+struct RepeatedJSON<Value: Decodable> {
+    private var text: String?
+    private var decoded: Value?
+
+    mutating func value(of row: Row, _ index: Int) throws -> Value? {
+        guard let text = row[index] as String? else { return nil }
+        if text != self.text {
+            decoded = try WireJSON.decode(Value.self, from: Array(text.utf8))
+            self.text = text
+        }
+        return decoded
     }
 }

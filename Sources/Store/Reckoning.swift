@@ -88,19 +88,25 @@ extension Store {
     }
 
     private static func spent(since time: Timestamp, in database: Database) throws -> [Reckoning.Spent] {
-        try Row.fetchAll(
+        var budgets = RepeatedJSON<[String]>()
+        let rows = try Row.fetchCursor(
             database,
             sql: """
                 SELECT at_ms / 900000 * 900000 + 1 AS quarter, project, budgets, sum(cost_micros)
                 FROM usage INDEXED BY usage_at WHERE at_ms >= ? GROUP BY quarter, project, budgets ORDER BY quarter
-                """, arguments: [time.milliseconds]
-        ).map {
-            Reckoning.Spent(at: $0[0], project: $0[1], budgets: try $0.json([String].self, 2) ?? [], micros: $0[3])
+                """, arguments: [time.milliseconds])
+        var spent: [Reckoning.Spent] = []
+        while let row = try rows.next() {
+            spent.append(
+                Reckoning.Spent(
+                    at: row[0], project: row[1], budgets: try budgets.value(of: row, 2) ?? [], micros: row[3]))
         }
+        return spent
     }
 
     private static func holds(in database: Database) throws -> [Reckoning.Hold] {
-        try Row.fetchAll(
+        var budgets = RepeatedJSON<[String]>()
+        let rows = try Row.fetchCursor(
             database,
             sql: """
                 SELECT job.id, hold.call, coalesce(call.project, job.project), job.budgets, held_micros,
@@ -109,18 +115,21 @@ extension Store {
                   JOIN call ON call.job = hold.job AND call.number = hold.call
                   JOIN job ON job.number = hold.job
                 WHERE hold.state = 'held'
-                """
-        ).map {
-            Reckoning.Hold(
-                job: JobID(rawValue: $0[0]), call: $0[1], project: $0[2],
-                budgets: try $0.json([String].self, 3) ?? [], micros: $0[4], isUnknown: $0[5])
+                """)
+        var holds: [Reckoning.Hold] = []
+        while let row = try rows.next() {
+            holds.append(
+                Reckoning.Hold(
+                    job: JobID(rawValue: row[0]), call: row[1], project: row[2],
+                    budgets: try budgets.value(of: row, 3) ?? [], micros: row[4], isUnknown: row[5]))
         }
+        return holds
     }
 
     private static func sent(
         since time: Timestamp, newest: Timestamp, in database: Database
     ) throws -> [Reckoning.Sent] {
-        let kept = try Row.fetchAll(
+        let kept = try Row.fetchCursor(
             database,
             sql: """
                 SELECT max(sent_ms) AS at, max(call.ended_ms), coalesce(call.project, job.project) AS server, model_sent,
@@ -132,14 +141,15 @@ extension Store {
                 GROUP BY server, model_sent, bulk, CASE WHEN sent_ms >= ?2 THEN sent_ms ELSE sent_ms / 60000 END
                 ORDER BY at
                 """, arguments: [time.milliseconds, newest.milliseconds]
-        )
-        let removed = try Row.fetchAll(
+        ).map(Reckoning.Sent.init)
+        let removed = try Row.fetchCursor(
             database,
             sql: """
                 SELECT sent_ms, NULL, project, model, is_bulk, requests, input_tokens, cost_micros
                 FROM sent_before WHERE sent_ms >= ?
-                """, arguments: [time.milliseconds])
-        return (kept + removed).map(Reckoning.Sent.init)
+                """, arguments: [time.milliseconds]
+        ).map(Reckoning.Sent.init)
+        return try Array(kept) + Array(removed)
     }
 
     /// Adds up the calls of a job that is about to be removed, as far as a limit still has to know of them.

@@ -66,10 +66,10 @@ extension Store {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT job.id, call.ended_ms FROM hold INDEXED BY hold_open
-                      JOIN call ON call.job = hold.job AND call.number = hold.call
-                      JOIN job ON job.number = hold.job
-                    WHERE hold.state = 'held' AND call.state = 'unknown'
+                    SELECT job.id, call.ended_ms FROM call INDEXED BY call_unknown
+                      JOIN hold ON hold.job = call.job AND hold.call = call.number
+                      JOIN job ON job.number = call.job
+                    WHERE call.state = 'unknown' AND hold.state = 'held'
                     """
             ).map { (JobID(rawValue: $0[0]), Timestamp(milliseconds: $0[1])) }
         }

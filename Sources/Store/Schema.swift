@@ -10,6 +10,7 @@ enum Schema {
         migrator.registerMigration("3") { database in try database.execute(sql: third) }
         migrator.registerMigration("4") { database in try database.execute(sql: fourth) }
         migrator.registerMigration("5") { database in try database.execute(sql: fifth) }
+        migrator.registerMigration("6") { database in try database.execute(sql: sixth) }
         return migrator
     }
 
@@ -208,5 +209,10 @@ enum Schema {
           salt BLOB NOT NULL,
           digest BLOB NOT NULL
         ) WITHOUT ROWID;
+        """
+
+    // Status counts what nobody knows, however many jobs are open.
+    private static let sixth = """
+        CREATE INDEX call_unknown ON call(job) WHERE state = 'unknown';
         """
 }
