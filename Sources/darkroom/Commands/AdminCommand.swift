@@ -66,7 +66,7 @@ struct PauseCommand: DarkroomCommand {
 
 struct ResumeCommand: DarkroomCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Send for a paused project again.")
+        commandName: "resume", abstract: "Send for a paused project again; let one request try what a limit has shut.")
 
     @OptionGroup var root: Darkroom
     @OptionGroup var admin: AdminOptions

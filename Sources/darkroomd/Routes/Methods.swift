@@ -17,8 +17,9 @@ struct Methods: Sendable {
     let metrics: Metrics
     /// Files that answers hold open: fifty answers as full as they can be.
     let files = UserShares(of: 512)
-    /// Reads that take as long as the ledger is: with all readers taken, not even the watchdog's probe is answered.
-    let longReads = UserShares(of: 2)
+    /// Reads that take as long as the ledger is, of each user and of all together: of the store's four readers one is
+    /// always left for what takes a moment, such as the watchdog's probe.
+    private let longReads = (ofUser: UserShares(of: 2), ofAll: UserShares(of: 3))
     let refusals = Throttle<RefusalKey>()
     let looks = SharedLooks()
     let startedAt: Timestamp
@@ -84,8 +85,10 @@ struct Methods: Sendable {
 
     /// A long read, when its user has not too many of them under way.
     private func inTurn<Answer>(_ exchange: Exchange, _ read: () async throws -> Answer) async throws -> Answer {
-        let tokens = try await longReads.take(1, for: exchange.principal.uid)
-        defer { withExtendedLifetime(tokens) {} }
+        let own = try await longReads.ofUser.take(1, for: exchange.principal.uid)
+        // All together are as one user.
+        let common = try await longReads.ofAll.take(1, for: 0)
+        defer { withExtendedLifetime((own, common)) {} }
         return try await read()
     }
 
