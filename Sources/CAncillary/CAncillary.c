@@ -6,7 +6,6 @@
 #include <linux/sockios.h>
 #include <malloc.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -19,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-_Static_assert(CA_SEAL_SEAL == F_SEAL_SEAL && CA_SEAL_SHRINK == F_SEAL_SHRINK, "seals are those of fcntl.h");
-_Static_assert(CA_SEAL_GROW == F_SEAL_GROW && CA_SEAL_WRITE == F_SEAL_WRITE, "seals are those of fcntl.h");
 _Static_assert(CA_MAX_SOCKET_PATH_BYTES == sizeof(((struct sockaddr_un *)0)->sun_path) - 1, "unix(7)");
 
 // Repeats a call that a signal interrupted and gives its result, or the negated errno.
@@ -202,45 +199,13 @@ ssize_t ca_peer_groups(int socket, uint32_t *groups, size_t capacity, size_t *ne
     return result < 0 ? -errno : (ssize_t)*needed;
 }
 
-int ca_memfd(const char *name) { return RETRYING(int, memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING)); }
-
-int ca_seals(int descriptor) { return RETRYING(int, fcntl(descriptor, F_GET_SEALS)); }
-
-int ca_add_seals(int descriptor, int seals) { return RETRYING(int, fcntl(descriptor, F_ADD_SEALS, seals)); }
-
-int ca_open_unnamed(const char *directory, mode_t mode) {
-    return RETRYING(int, open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
-}
-
-static void link_of_descriptor(int descriptor, char path[static 40]) { snprintf(path, 40, "/proc/self/fd/%d", descriptor); }
-
-int ca_link_unnamed(int descriptor, const char *path) {
-    char link[40];
-    link_of_descriptor(descriptor, link);
-    return RETRYING(int, linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
-}
-
-int ca_reopen_read_only(int descriptor) {
-    char link[40];
-    link_of_descriptor(descriptor, link);
-    return RETRYING(int, open(link, O_RDONLY | O_CLOEXEC));
-}
-
-int ca_rename_new(const char *from, const char *to) {
-    return RETRYING(int, renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
-}
+int ca_memfd(const char *name) { return RETRYING(int, memfd_create(name, MFD_CLOEXEC)); }
 
 ssize_t ca_copy_file_range(int from, int to, size_t count) {
     return RETRYING(ssize_t, copy_file_range(from, NULL, to, NULL, count, 0));
 }
 
 ssize_t ca_sendfile(int from, int to, size_t count) { return RETRYING(ssize_t, sendfile(to, from, NULL, count)); }
-
-int ca_allocate(int descriptor, int64_t offset, int64_t length, bool keep_size) {
-    return RETRYING(int, fallocate(descriptor, keep_size ? FALLOC_FL_KEEP_SIZE : 0, offset, length));
-}
-
-int ca_syncfs(int descriptor) { return syncfs(descriptor) < 0 ? -errno : 0; }
 
 int ca_lock(int descriptor) { return RETRYING(int, flock(descriptor, LOCK_EX | LOCK_NB)); }
 

@@ -92,35 +92,8 @@ ssize_t ca_peer_groups(int socket, uint32_t *groups, size_t capacity, size_t *ne
 
 // MARK: Files
 
-/// F_SEAL_… of fcntl(2).
-enum {
-    CA_SEAL_SEAL = 0x0001,
-    CA_SEAL_SHRINK = 0x0002,
-    CA_SEAL_GROW = 0x0004,
-    CA_SEAL_WRITE = 0x0008,
-};
-
-/// Makes a memfd that can be sealed.
+/// Makes a memfd.
 int ca_memfd(const char *name);
-
-/// The seals of a memfd; -EINVAL for a file that cannot have any.
-int ca_seals(int descriptor);
-
-int ca_add_seals(int descriptor, int seals);
-
-/// Opens a file without a name in `directory`, for reading and writing (O_TMPFILE); -EOPNOTSUPP or -EISDIR where the
-/// file system has no such thing.
-int ca_open_unnamed(const char *directory, mode_t mode);
-
-/// Gives a file of `ca_open_unnamed` its name; -EEXIST when the name is taken. Needs /proc.
-int ca_link_unnamed(int descriptor, const char *path);
-
-/// Opens the same file anew, read-only and at offset 0, through /proc/self/fd: an open file of its own, whose offset
-/// and access are shared with nobody.
-int ca_reopen_read_only(int descriptor);
-
-/// Renames, and fails with -EEXIST instead of replacing (renameat2, RENAME_NOREPLACE).
-int ca_rename_new(const char *from, const char *to);
 
 /// Copies in the kernel from the offset of `from` to the offset of `to`; 0 at the end of `from`. -EXDEV, -EINVAL,
 /// -EOPNOTSUPP or -EBADF (append mode) mean: copy in another way.
@@ -129,12 +102,6 @@ ssize_t ca_copy_file_range(int from, int to, size_t count);
 /// Copies in the kernel from the offset of a file to a socket or pipe or file; 0 at the end of `from`. A socket must
 /// have SIGPIPE ignored.
 ssize_t ca_sendfile(int from, int to, size_t count);
-
-/// Reserves space, so that a later write cannot meet ENOSPC; the size grows to offset + length unless `keep_size`.
-int ca_allocate(int descriptor, int64_t offset, int64_t length, bool keep_size);
-
-/// Writes out the file system that `descriptor` lies on.
-int ca_syncfs(int descriptor);
 
 /// Takes the exclusive flock(2) of an open file without waiting; -EWOULDBLOCK when another process has it.
 int ca_lock(int descriptor);
