@@ -74,8 +74,6 @@ final class Connection {
         if wanted { reading.resume() } else { reading.suspend() }
     }
 
-    var isWaitingToWrite: Bool { writing != nil }
-
     func startWriting(queue: DispatchQueue, onWritable: @escaping @Sendable () -> Void) {
         guard writing == nil else { return }
         let source = DispatchSource.makeWriteSource(fileDescriptor: socket.rawValue, queue: queue)

@@ -10,27 +10,24 @@ struct AvailabilityTests {
     @Test func beforeAnyListingNothingIsKnown() {
         let availability = Availability()
         #expect(availability.state(of: "a", at: .zero) == .unknown)
-        #expect(availability.wantsListing(at: .zero))
     }
 
     @Test func aListingTellsWhatIsAndWhatIsNot() {
         var availability = Availability()
-        availability.heard(listing, at: .seconds(5))
+        availability.heard(listing)
         #expect(availability.state(of: "a", at: .seconds(6)) == .listed)
         #expect(availability.state(of: "c", at: .seconds(6)) == .notListed)
-        #expect(!availability.wantsListing(at: .seconds(86_404)) && availability.wantsListing(at: .seconds(86_405)))
     }
 
     @Test func aRefusalIsBelievedForAnHourWhateverIsListed() {
         var availability = Availability()
-        availability.heard(listing, at: .zero)
+        availability.heard(listing)
         availability.refused("a", at: .seconds(100))
         availability.refused("c", at: .seconds(100))
         #expect(availability.state(of: "a", at: .seconds(3_699)) == .listedButRefused)
         #expect(availability.state(of: "c", at: .seconds(3_699)) == .refused)
         #expect(availability.refusedFor("a", at: .seconds(3_600)) == .seconds(100))
-        #expect(!availability.state(of: "a", at: .seconds(3_699)).isWorthAsking)
-        availability.heard(listing, at: .seconds(200))
+        availability.heard(listing)
         #expect(availability.state(of: "a", at: .seconds(200)) == .listedButRefused)
         #expect(availability.state(of: "a", at: .seconds(3_700)) == .listed)
         #expect(availability.refusedFor("a", at: .seconds(3_700)) == nil)

@@ -12,27 +12,18 @@ package struct Availability: Sendable {
         case refused
         /// As `refused`, by an upstream that lists it all the same.
         case listedButRefused = "listed_but_refused"
-
-        /// That asking for it can succeed; what is not listed may work all the same.
-        package var isWorthAsking: Bool { self != .refused && self != .listedButRefused }
     }
 
     /// How long a 404 is believed.
     package static let refusalLifetime = Duration.seconds(3_600)
-    /// How often a listing is fetched.
-    package static let listingInterval = Duration.seconds(86_400)
 
     private var listed: Set<String>?
-    private var listedAt: Duration?
     private var refusedAt: [String: Duration] = [:]
 
     package init() {}
 
     /// Takes a listing.
-    package mutating func heard(_ listing: [ListedModel], at now: Duration) {
-        listed = Set(listing.map(\.id))
-        listedAt = now
-    }
+    package mutating func heard(_ listing: [ListedModel]) { listed = Set(listing.map(\.id)) }
 
     /// Remembers that a call for the model was answered with 404.
     package mutating func refused(_ model: String, at now: Duration) {
@@ -58,11 +49,5 @@ package struct Availability: Sendable {
         guard let since = refusedAt[model] else { return nil }
         let rest = Self.refusalLifetime - (now - since)
         return rest > .zero ? rest : nil
-    }
-
-    /// That it is time to fetch the listing.
-    package func wantsListing(at now: Duration) -> Bool {
-        guard let listedAt else { return true }
-        return now - listedAt >= Self.listingInterval
     }
 }

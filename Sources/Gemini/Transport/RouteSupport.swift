@@ -34,7 +34,4 @@ package enum RouteSupport {
     package static func routes(honouring parameter: String) -> [RouteKind] {
         RouteKind.allCases.filter { honours(parameter, on: $0) }
     }
-
-    /// That inputs may be uploaded once and then be named: Vertex takes addresses of Cloud Storage instead.
-    package static func hasFilesAPI(_ route: RouteKind) -> Bool { route == .native }
 }

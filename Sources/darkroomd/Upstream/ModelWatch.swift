@@ -12,7 +12,7 @@ final class ModelWatch: Sendable {
 
     private var elapsed: Duration { ContinuousClock.now - origin }
 
-    func heard(_ listing: [ListedModel]) { availability.withLock { $0.heard(listing, at: elapsed) } }
+    func heard(_ listing: [ListedModel]) { availability.withLock { $0.heard(listing) } }
 
     func refused(_ model: String) { availability.withLock { $0.refused(model, at: elapsed) } }
 
