@@ -207,6 +207,10 @@ ssize_t ca_copy_file_range(int from, int to, size_t count) {
 
 ssize_t ca_sendfile(int from, int to, size_t count) { return RETRYING(ssize_t, sendfile(to, from, NULL, count)); }
 
+int ca_allocate(int descriptor, int64_t offset, int64_t length, bool keep_size) {
+    return RETRYING(int, fallocate(descriptor, keep_size ? FALLOC_FL_KEEP_SIZE : 0, offset, length));
+}
+
 int ca_lock(int descriptor) { return RETRYING(int, flock(descriptor, LOCK_EX | LOCK_NB)); }
 
 int ca_set_undumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0; }

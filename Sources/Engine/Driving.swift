@@ -54,6 +54,7 @@ extension Engine {
                     return await reconcile(id)
                 }
             } catch {
+                if error == .full { return await waitForRoom(ticket) }
                 logger.error("a job could not be marked as sent", metadata: ["job": "\(id.job)", "error": "\(error)"])
                 freeSlot(of: ticket)
                 let crossed = WireError(error, charged: .no, job: id.job)

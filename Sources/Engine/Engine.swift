@@ -78,6 +78,8 @@ package final class Engine: Sendable {
         var alarms = Heap<Alarm>()
         /// When the timekeeper looks next; an earlier alarm rings its bell.
         var armed: Int64?
+        /// When it was last said that the disk is full.
+        var fullSaidAt: Int64?
         /// What upstream said when it shut a gate.
         var gateErrors: [GateKey: WireError] = [:]
         /// Until when a gate was shut when those behind it were last looked at: each of those that run into it together

@@ -132,6 +132,7 @@ extension Engine {
         logger.notice("the clock was set", metadata: ["milliseconds": "\(step)"])
         state.scheduler.clockWasSet(by: step)
         state.ledger.clockWasSet(by: step)
+        state.fullSaidAt = state.fullSaidAt.map { $0 + step }
         state.alarms = Heap<Alarm>()
         for id in state.jobs.keys {
             state.jobs[id]?.shift(by: step)

@@ -10,9 +10,18 @@ extension Engine {
     /// Milliseconds between two looks at a disk that was found full.
     private static let roomPause: Int64 = 5_000
 
+    /// Milliseconds in which it is said once: a disk may have room and have none again and again.
+    private static let silence: Int64 = 60_000
+
     /// Puts a call that has a slot back at the head of its line; it and all others wait while there is no room.
     func waitForRoom(_ ticket: Ticket<CallID>) async {
-        let isNews = state.withLock { shutForRoom(&$0) }
+        let isNews = state.withLock { state in
+            let now = moment(&state)
+            let isFirst = shutForRoom(&state, now: now)
+            guard isFirst, state.fullSaidAt.map({ now - $0 >= Self.silence }) ?? true else { return false }
+            state.fullSaidAt = now
+            return true
+        }
         if isNews { logger.error("nothing more is sent: the disk has no room for what would come") }
         freeSlot(of: ticket)
         let full = WireError(StoreError.full, charged: .no, job: ticket.job.job)
@@ -26,18 +35,25 @@ extension Engine {
             return state.scheduler.gateEverywhere.map { $0.until <= now } ?? false
         }
         guard isDue else { return }
-        guard store.hasRoom else { return state.withLock { _ = shutForRoom(&$0) } }
-        state.withLock { $0.scheduler.openEverywhere() }
-        logger.notice("the disk has room again: what waits is sent")
+        let hasRoom = store.hasRoom
+        state.withLock { state in
+            if hasRoom {
+                state.scheduler.openEverywhere()
+            } else {
+                _ = shutForRoom(&state, now: moment(&state))
+            }
+        }
+        if hasRoom { logger.info("the disk has room again: what waits is sent") }
     }
 
     /// Holds back whatever has not started until the next look; true when nothing was held back before.
-    private func shutForRoom(_ state: inout State) -> Bool {
-        let until = moment(&state) + Self.roomPause
+    private func shutForRoom(_ state: inout State, now: Int64) -> Bool {
+        let until = now + Self.roomPause
         let isNews = state.scheduler.shutEverywhere(Gate(until: until, reason: ErrorKind.storageFull.rawValue))
         arm(for: until, &state)
         guard isNews else { return false }
-        for job in state.jobs.values where !job.watchers.isEmpty {
+        let watched = state.jobs.values.filter { !$0.watchers.isEmpty && $0.hasIdleCall }
+        for job in watched {
             for call in job.calls where call.isIdle { announce(call.id, call.state, &state) }
         }
         return true

@@ -38,9 +38,9 @@ extension Engine {
         state.withLock { state in
             for row in rows where state.jobs[row.id] == nil {
                 let queued = moment - .milliseconds(max(0, now - row.created.milliseconds))
-                let calls = row.calls.map { call in
+                let calls = row.calls.enumerated().map { number, call in
                     let ticket = Ticket(
-                        job: CallID(job: row.id, call: call.number), principal: row.uid, project: row.home,
+                        job: CallID(job: row.id, call: number), principal: row.uid, project: row.home,
                         model: row.modelSent, class: row.priority == .bulk ? .bulk : .interactive,
                         demand: Demand(inputTokens: row.inputTokens, holdMicros: row.holdMicros),
                         overflow: row.overflow.filter { generators[$0] != nil }, mostUnderWay: row.concurrency)

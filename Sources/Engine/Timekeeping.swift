@@ -14,7 +14,9 @@ extension Engine {
                 look(&state)
                 let now = moment(&state)
                 let gate = state.scheduler.nextOpening(now: now)
-                state.armed = [state.alarms.min?.time, gate].compactMap { $0 }.min()
+                // Also when its time has just come: `lookForRoom` is what opens it.
+                let room = state.scheduler.gateEverywhere?.until
+                state.armed = [state.alarms.min?.time, gate, room].compactMap { $0 }.min()
                 return state.armed.map(Timestamp.init(milliseconds:))
             }
             await timekeeper.wait(until: next, on: clock)

@@ -100,7 +100,11 @@ final class GroupCommit: Sendable {
     private func commit(_ group: [Entry]) -> StoreError? {
         var failure = commitOnce(group)
         if failure == .full, (try? pool.beginLogAnew()) != nil { failure = commitOnce(group) }
-        while failure == .full, makeRoom() { failure = commitOnce(group) }
+        // As many times as a reserve can be halved; others may take what it gives up, and a job that comes may refill it.
+        for _ in 0..<16 {
+            guard failure == .full, makeRoom() else { break }
+            failure = commitOnce(group)
+        }
         return failure
     }
 
@@ -119,13 +123,6 @@ final class GroupCommit: Sendable {
         } catch {
             return StoreError(error)
         }
-    }
-}
-
-extension DatabasePool {
-    /// Brings the log into the database, so that what comes is written over it and takes no room.
-    func beginLogAnew() throws {
-        _ = try writeWithoutTransaction { try $0.checkpoint(.restart) }
     }
 }
 

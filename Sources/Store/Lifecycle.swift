@@ -19,15 +19,17 @@ extension Store {
     /// - Throws: `.full`, or what else SQLite says; then nothing was written.
     package func admit(_ job: NewJob, started: Int) async throws(StoreError) -> Admitted {
         let reuseHash = job.reuseKey.map { Data(SHA256.hash(data: $0)) }
-        let admitted: Admitted = try await commits.write { [reserve] database in
-            if let existing = try Self.existing(job, in: database) { return existing }
-            if let missing = try Self.missing(of: job.conversation, in: database) { return .broken(missing) }
-            try reserve.requireRoom()
+        // What is refused is no error of its transaction, which would undo the group and have it run again.
+        let verdict: Result<Admitted, StoreError> = try await commits.write { [reserve] database in
+            if let existing = try Self.existing(job, in: database) { return .success(existing) }
+            if let missing = try Self.missing(of: job.conversation, in: database) { return .success(.broken(missing)) }
+            guard try reserve.hasRoom() else { return .failure(.full) }
             FaultPoint.reach(.inputBeforeRows)
             try Self.insert(job, reuseHash: reuseHash, started: started, into: database)
             FaultPoint.reach(.admissionBeforeCommit)
-            return .new
+            return .success(.new)
         }
+        let admitted = try verdict.get()
         FaultPoint.reach(.admissionAfterCommit)
         if admitted == .new { artifacts.rowed(job.inputs.map(\.sha256)) }
         return admitted

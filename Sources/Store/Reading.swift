@@ -104,7 +104,7 @@ extension Store {
                 try database.cachedStatement(
                     sql: """
                         SELECT count(DISTINCT call.job) FROM call INDEXED BY call_unknown
-                          JOIN hold ON hold.job = call.job AND hold.call = call.number
+                          CROSS JOIN hold ON hold.job = call.job AND hold.call = call.number
                         WHERE call.state = 'unknown' AND hold.state = 'held'
                         """)) ?? 0
         }

@@ -35,7 +35,7 @@ final class Reserve: Sendable {
             self.bytes = min(Self.standardBytes, try directory.totalBytes() / Self.standardPart)
         }
         held = Mutex(0)
-        if self.bytes > 0 { held.withLock { $0 = take() } } else { FileSystem.removeIfThere(path) }
+        if self.bytes > 0 { held.withLock { $0 = take(beside: 0) } } else { FileSystem.removeIfThere(path) }
     }
 
     /// Lets go of half of what is left of the room: others on the same disk may take it before whoever needs it does.
@@ -63,34 +63,34 @@ final class Reserve: Sendable {
         }
     }
 
-    /// Looks whether a job may be admitted, and takes the room again when there is enough of it.
-    ///
-    /// - Throws: `.full` when it would come at the expense of what is admitted already.
-    func requireRoom() throws(StoreError) {
-        guard bytes > 0 else { return }
+    /// Whether a job may be admitted, or would come at the expense of what is admitted already; takes the room again when
+    /// there is enough of it.
+    func hasRoom() throws(StoreError) -> Bool {
+        guard bytes > 0 else { return true }
         let free = try directory.freeBytes()
-        let hasRoom = held.withLock { held in
+        return held.withLock { held in
             guard held < bytes else { return free >= bytes }
-            guard free >= 2 * bytes - held else { return false }
-            held = take()
+            guard free >= bytes, free - bytes >= bytes - held else { return false }
+            held = take(beside: held)
             return held == bytes
         }
-        guard hasRoom else { throw .full }
     }
 
-    /// Makes the file as long as it is to be, or leaves it as it is; how long it is then.
-    private func take() -> Int64 {
-        do throws(StoreError) {
-            let file = try OpenFile(path: path, flags: O_RDWR | O_CREAT, operation: "open the reserve")
-            let before = Int64(file.size)
-            if posix_fallocate(file.descriptor, 0, Int(bytes)) == 0, ftruncate(file.descriptor, Int(bytes)) == 0 {
-                return bytes
-            }
-            if before > 0, ftruncate(file.descriptor, Int(min(before, bytes))) == 0 { return min(before, bytes) }
-        } catch {
-            // Without a descriptor there is no reserve this time; the next admission tries again.
-            return 0
+    /// Makes the file as long as it is to be, or leaves it as it is.
+    ///
+    /// - Parameter held: How long it is, as far as this run knows.
+    /// - Returns: How long it is then.
+    private func take(beside held: Int64) -> Int64 {
+        // Without a descriptor it stays as it is, and the next admission tries again.
+        guard let file = try? OpenFile(path: path, flags: O_RDWR | O_CREAT, operation: "open the reserve") else {
+            return held
         }
+        let before = Int64(file.size)
+        if posix_fallocate(file.descriptor, 0, Int(bytes)) == 0, ftruncate(file.descriptor, Int(bytes)) == 0 {
+            return bytes
+        }
+        let rest = min(before, bytes)
+        if rest > 0, ftruncate(file.descriptor, Int(rest)) == 0 { return rest }
         FileSystem.removeIfThere(path)
         return 0
     }

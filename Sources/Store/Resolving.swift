@@ -67,7 +67,7 @@ extension Store {
                 database,
                 sql: """
                     SELECT job.id, call.ended_ms FROM call INDEXED BY call_unknown
-                      JOIN hold ON hold.job = call.job AND hold.call = call.number
+                      CROSS JOIN hold ON hold.job = call.job AND hold.call = call.number
                       JOIN job ON job.number = call.job
                     WHERE call.state = 'unknown' AND hold.state = 'held'
                     """

@@ -43,8 +43,10 @@ extension Store {
     /// and it can come back only while a daemon runs.
     package static let graceMilliseconds: Int64 = 3_600_000
 
-    /// After so long it goes all the same, so that a daemon that is started again every hour keeps its bounds too.
-    private static let longestGraceMilliseconds: Int64 = 86_400_000
+    /// What ended as long ago as this has so much of a run to be fetched in, and goes then: a daemon that is started again
+    /// every hour keeps its bounds too.
+    private static let longAgoMilliseconds: Int64 = 86_400_000
+    package static let leastGraceMilliseconds: Int64 = 600_000
 
     /// Jobs in one transaction: others wait for it.
     private static let removeCount = 100
@@ -54,7 +56,7 @@ extension Store {
     ///
     /// - Parameters:
     ///   - retention: What is kept.
-    ///   - start: When this run began; the grace of what ended before counts from then, for a day at most.
+    ///   - start: When this run began; the grace of what ended before counts from then.
     ///   - now: The time that ages are counted to.
     /// - Returns: What was removed.
     /// - Throws: What SQLite says; what was removed until then is.
@@ -62,8 +64,10 @@ extension Store {
         _ retention: Retention, since start: Timestamp, at now: Timestamp
     ) async throws(StoreError) -> Removed {
         var removed = Removed()
-        let hasRunLong = now.milliseconds - start.milliseconds >= Self.graceMilliseconds
-        let latest = now.milliseconds - (hasRunLong ? Self.graceMilliseconds : Self.longestGraceMilliseconds)
+        let run = now.milliseconds - start.milliseconds
+        guard run >= Self.leastGraceMilliseconds else { return removed }
+        let latest =
+            now.milliseconds - (run >= Self.graceMilliseconds ? Self.graceMilliseconds : Self.longAgoMilliseconds)
         if let age = retention.maxAge {
             let (seconds, attoseconds) = age.components
             let limit = now.milliseconds - seconds * 1000 - attoseconds / 1_000_000_000_000_000

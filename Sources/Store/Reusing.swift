@@ -19,10 +19,10 @@ extension Store {
     package func admitReused(_ job: NewJob) async throws(StoreError) -> Admitted? {
         guard let reuseKey = job.reuseKey else { return nil }
         let reuseHash = Data(SHA256.hash(data: reuseKey))
-        let admitted: Admitted? = try await commits.write { [artifacts, reserve] database in
-            if let existing = try Self.existing(job, in: database) { return existing }
-            if let missing = try Self.missing(of: job.conversation, in: database) { return .broken(missing) }
-            try reserve.requireRoom()
+        let verdict: Result<Admitted?, StoreError> = try await commits.write { [artifacts, reserve] database in
+            if let existing = try Self.existing(job, in: database) { return .success(existing) }
+            if let missing = try Self.missing(of: job.conversation, in: database) { return .success(.broken(missing)) }
+            guard try reserve.hasRoom() else { return .failure(.full) }
             let candidates = try Row.fetchAll(
                 try database.cachedStatement(
                     sql: """
@@ -42,10 +42,11 @@ extension Store {
                 try key.copy(from: candidate[0], at: job.created, in: database)
                 try key.auditReuse(of: candidate[1], job, in: database)
                 FaultPoint.reach(.reuseBeforeCommit)
-                return .new
+                return .success(.new)
             }
-            return nil
+            return .success(nil)
         }
+        let admitted = try verdict.get()
         if admitted == .new { FaultPoint.reach(.reuseAfterCommit) }
         if admitted == .new { artifacts.rowed(job.inputs.map(\.sha256)) }
         return admitted

@@ -51,7 +51,7 @@ package final class Store: Sendable {
         (pool, lostAtStart) = try reserve.helping { () throws(StoreError) in
             do {
                 let pool = try Self.database(in: directory, durability)
-                let lost = try Self.overwritingLog(of: pool) {
+                let lost = try pool.write {
                     try Recovery.run(in: $0, receipts: receipts, artifacts: artifacts, now: now)
                 }
                 return (pool, lost)
@@ -68,7 +68,8 @@ package final class Store: Sendable {
 
     /// Opens the database as this program has it.
     private static func database(in directory: StateDirectory, _ durability: Durability) throws -> DatabasePool {
-        let step = CInt(min(mostGrowth, max(leastGrowth, try directory.totalBytes() / 32)))
+        let step = try StoredRoom.step(in: directory)
+        StoredRoom.take(in: directory, step)
         let pool = try DatabasePool(path: directory.database, configuration: configuration(growingBy: step))
         try pool.writeWithoutTransaction { try setDurability(durability, of: $0) }
         let migrator = Schema.migrator
@@ -81,12 +82,6 @@ package final class Store: Sendable {
         return pool
     }
 
-    /// By how many bytes the database grows at once.
-    ///
-    /// What of it is not used yet is room for the rows of a full disk. On a small one it is a thirty-second part.
-    private static let mostGrowth: Int64 = 1_048_576
-    private static let leastGrowth: Int64 = 32_768
-
     /// Brings a database as far as one migration; for a check of the schemas there have been.
     package static func migrate(at path: String, upTo migration: String) throws {
         try Schema.migrator.migrate(try DatabaseQueue(path: path), upTo: migration)
@@ -96,39 +91,26 @@ package final class Store: Sendable {
         var configuration = Configuration()
         configuration.label = "darkroom.store"
         configuration.busyMode = .timeout(5)
-        configuration.maximumReaderCount = 4
+        configuration.maximumReaderCount = 5
         configuration.prepareDatabase { database in
             // 4 MiB of log between checkpoints; a mapped file would turn a disk error into SIGBUS; and nothing of a
             // request belongs into a temporary file outside the state directory.
             try database.execute(
                 sql: "PRAGMA wal_autocheckpoint = 1024; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY")
-            // The next start has the room of log and index then, whatever became of the rest of the disk.
             try control(SQLITE_FCNTL_PERSIST_WAL, 1, of: database)
             try control(SQLITE_FCNTL_CHUNK_SIZE, step, of: database)
         }
         return configuration
     }
 
-    /// Sets what SQL has no word for: that log and index stay when the database is closed, and how it grows.
+    /// Sets what SQL has no word for: that log and index stay when the database is closed, and how it grows; see
+    /// `StoredRoom`.
     private static func control(_ operation: CInt, _ value: CInt, of database: Database) throws {
         var value = value
         let code = unsafe withUnsafeMutablePointer(to: &value) {
             unsafe sqlite3_file_control(database.sqliteConnection, nil, operation, $0)
         }
         guard code == SQLITE_OK else { throw DatabaseError(resultCode: ResultCode(rawValue: code)) }
-    }
-
-    /// Runs a transaction; when there is no room for a longer log, over the one that there is.
-    private static func overwritingLog<Value>(
-        of pool: DatabasePool, _ body: (Database) throws -> Value
-    ) throws -> Value {
-        do {
-            return try pool.write(body)
-        } catch {
-            guard StoreError(error) == .full else { throw error }
-            try pool.beginLogAnew()
-            return try pool.write(body)
-        }
     }
 
     /// Sets what a commit waits for; GRDB sets NORMAL after it has prepared a connection, so this comes after that.
@@ -145,10 +127,13 @@ package final class Store: Sendable {
     /// Closes the database and lets go of the directory; nothing else may be called afterwards.
     package func close() throws(StoreError) {
         do {
+            // Empty, so that whoever puts a backup in the place of the database does not get the rows of this run into it.
+            try? pool.emptyLog()
             try pool.close()
         } catch {
             throw StoreError(error)
         }
+        StoredRoom.keepLog(in: directory)
         directory.unlock()
     }
 
@@ -156,7 +141,7 @@ package final class Store: Sendable {
     package func diskFreeBytes() throws(StoreError) -> Int64 { try directory.freeBytes() }
 
     /// Whether there is room for another job.
-    package var hasRoom: Bool { (try? reserve.requireRoom()) != nil }
+    package var hasRoom: Bool { (try? reserve.hasRoom()) ?? false }
 
     /// Reads in a transaction; a cancelled caller is answered like any other, which GRDB's own `read` would not do.
     func read<Value: Sendable>(

@@ -24,7 +24,11 @@ extension Store {
     ) async throws(InputError) -> TakenInputs {
         guard !sources.isEmpty else { return .none }
         guard sources.count <= Self.inputCount else { throw .tooMany(Self.inputCount) }
-        do { try reserve.requireRoom() } catch { throw .store(error) }
+        do throws(StoreError) {
+            guard try reserve.hasRoom() else { throw .full }
+        } catch {
+            throw .store(error)
+        }
         var inputs: [KeptInput] = []
         do throws(InputError) {
             var rest = limits.totalBytes

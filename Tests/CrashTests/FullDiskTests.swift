@@ -119,7 +119,7 @@ struct FullDiskTests {
                 #"{"prompt":"\#(prompt)","imageSize":"512","delivery":"none","wait":false,"deadlineSeconds":3600}"#
             ).decode(GenerateImage.Accepted.self).job
         }
-        let first = try ask(#"first {sim:{\"latencyMilliseconds\":500}}"#)
+        let first = try ask(#"first {sim:{\"latencyMilliseconds\":2000}}"#)
         let queued = try [ask("second"), ask("third")]
         try disk.fill()
         let waiting = try RawSocket(scene.socket)

@@ -55,6 +55,7 @@ struct RetentionTests {
         let younger = try await endedJob(20).id
         try await addNewest()
         let retention = Retention(maxAge: .seconds(3600), maxJobs: 1)
+        #expect(try await remove(retention, since: Self.now - Store.leastGraceMilliseconds + 1) == Removed())
         #expect(try await remove(retention, since: Self.now - Self.hour + 1) == Removed(jobs: 1, files: 1))
         #expect(try jobs.first == younger)
         #expect(try await remove(retention, since: Self.now - Self.hour) == Removed(jobs: 1, files: 1))

@@ -103,6 +103,10 @@ ssize_t ca_copy_file_range(int from, int to, size_t count);
 /// have SIGPIPE ignored.
 ssize_t ca_sendfile(int from, int to, size_t count);
 
+/// Reserves space, so that a later write cannot meet ENOSPC; the size grows to offset + length unless `keep_size`.
+/// -EOPNOTSUPP where the file system cannot.
+int ca_allocate(int descriptor, int64_t offset, int64_t length, bool keep_size);
+
 /// Takes the exclusive flock(2) of an open file without waiting; -EWOULDBLOCK when another process has it.
 int ca_lock(int descriptor);
 

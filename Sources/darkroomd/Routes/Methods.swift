@@ -17,8 +17,8 @@ struct Methods: Sendable {
     let metrics: Metrics
     /// Files that answers hold open: fifty answers as full as they can be.
     let files = UserShares(of: 512)
-    /// Reads that take as long as the ledger is, of each user and of all together: of the store's four readers one is
-    /// always left for what takes a moment, such as the watchdog's probe.
+    /// Reads that take as long as the ledger is, of each user and of all together: the store's other two
+    /// readers are for what takes a moment, such as the watchdog's probe, and for housekeeping.
     private let longReads = (ofUser: UserShares(of: 2), ofAll: UserShares(of: 3))
     let refusals = Throttle<RefusalKey>()
     let looks = SharedLooks()

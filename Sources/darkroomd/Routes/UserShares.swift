@@ -1,5 +1,5 @@
 // What there is little of, and one user could take all of, is given out in shares: open files, for an answer holds its
-// images' until it is sent, and a user has ten thousand connections; and readers of the ledger, for there are four.
+// images' until it is sent, and a user has ten thousand connections; and readers of the ledger, for there are five.
 
 import Synchronization
 
