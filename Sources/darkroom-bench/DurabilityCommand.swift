@@ -97,12 +97,14 @@ struct DurabilityCommand: ParsableCommand {
         let total = try Copies.end(ended, in: state)
         daemon = try start("listed", state)
         let client = try JobClient(socket: daemon.socket)
+        // Beside taking up a hundred thousand jobs a page takes as long as that lets it.
+        _ = try client.waitUntilTakenUp()
         let newest = Statistics.median(try (0..<50).map { _ in try client.page().milliseconds }) ?? 0
-        let deep = Statistics.median(try client.pages(50).map(\.milliseconds)) ?? 0
+        let done = Statistics.median(try client.pages(50, of: .done).map(\.milliseconds)) ?? 0
         // A done job has rows that an open one has not, so a longer list may cost twice a page of the shortest.
-        let isFlat = max(newest, deep) <= 2 * (shortPage ?? .infinity)
-        print("\n| jobs | first job.list page ms | the next 50, median ms | goal |\n|---:|---:|---:|---|")
-        print("| \(total) | \(newest.short) | \(deep.short) | flat: \(isFlat ? "reached" : "missed") |")
+        let isFlat = max(newest, done) <= 2 * (shortPage ?? .infinity)
+        print("\n| jobs | newest page of job.list ms | 50 pages of done jobs, median ms | goal |\n|---:|---:|---:|---|")
+        print("| \(total) | \(newest.short) | \(done.short) | flat: \(isFlat ? "reached" : "missed") |")
     }
 
     /// A hundred thousand open jobs are in line again within this time.
@@ -147,13 +149,14 @@ private final class JobClient: ImageClient {
         }
     }
 
-    /// The times of pages that follow one another.
-    func pages(_ count: Int) throws -> [Duration] {
+    /// The times of pages of jobs in a state that follow one another.
+    func pages(_ count: Int, of state: JobState) throws -> [Duration] {
         var cursor: String?
         return try (0..<count).map { _ in
             try ContinuousClock().measure {
                 var params = ListJobs.Params(limit: 50)
                 params.cursor = cursor
+                params.state = state
                 cursor = try ask(ListJobs.self, params, answeredBy: ListJobs.Result.self).cursor
             }
         }
