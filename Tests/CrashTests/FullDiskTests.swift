@@ -57,6 +57,19 @@ struct FullDiskTests {
         }
         #expect(refusal?.kind == .storageFull && refusal?.job == nil, "\(String(describing: refusal))")
         #expect(caller.knowledge.done > 0)
+        // What is refused takes nothing of what is kept for results; the last image may have needed some of it.
+        func reserved() throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: disk.directory.file("state/reserve"))[.size] as? Int
+        }
+        let before = try reserved()
+        for again in 1...5 {
+            guard case .error(let error) = caller.generate("refused \(again)", key: "refused \(again)") else {
+                Issue.record("admitted on a full disk")
+                return
+            }
+            #expect(error.kind == .storageFull)
+        }
+        #expect(try before != nil && reserved() == before)
         // Reading, listing and cancelling go on.
         let socket = try RawSocket(scene.socket)
         let list = try socket.call(2, "job.list").decode(ListJobs.Result.self)
