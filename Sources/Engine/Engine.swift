@@ -278,15 +278,6 @@ package final class Engine: Sendable {
         for key in state.scheduler.takeUsedUpDays() { endHopeless(behind: key, now: now, &state) }
         if let opening = state.scheduler.nextOpening(now: now) { arm(for: opening, &state) }
     }
-
-    private func sweep(before time: Timestamp) async {
-        do {
-            let removed = try await store.sweepArtifacts(olderThan: time)
-            if removed > 0 { logger.notice("files without a row were removed", metadata: ["count": "\(removed)"]) }
-        } catch {
-            logger.warning("files without a row could not be looked for, ignoring", metadata: ["error": "\(error)"])
-        }
-    }
 }
 
 extension Duration {

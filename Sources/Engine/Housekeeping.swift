@@ -1,4 +1,4 @@
-// What the daemon does beside its jobs: it removes what the settings keep no longer.
+// What the daemon does beside its jobs: it removes what the settings keep no longer, and files that no row names.
 
 import Logging
 import Store
@@ -25,6 +25,16 @@ extension Engine {
                     metadata: ["error": "\(error)"])
             }
             await clock.sleep(until: Timestamp(milliseconds: clock.now().milliseconds + Self.rounds))
+        }
+    }
+
+    /// Removes what a run before left on the disk without a row.
+    func sweep(before time: Timestamp) async {
+        do {
+            let removed = try await store.sweepArtifacts(olderThan: time)
+            if removed > 0 { logger.notice("files without a row were removed", metadata: ["count": "\(removed)"]) }
+        } catch {
+            logger.warning("files without a row could not be looked for, ignoring", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -111,13 +111,10 @@ package final class TemporaryArtifact: Sendable {
         let (file, offset, isFull) = progress.withLock { ($0.current?.file, $0.written, !$0.tail.isEmpty) }
         if let file, !isFull {
             do throws(StoreError) {
-                return try unsafe file.write(bytes, at: offset)
+                guard isPaidFor else { return try unsafe file.write(bytes, at: offset) }
+                return try store.reserve.helping { () throws(StoreError) in try unsafe file.write(bytes, at: offset) }
             } catch {
                 guard isPaidFor else { throw error }
-                let help: Void? = try? store.reserve.helping { () throws(StoreError) in
-                    try unsafe file.write(bytes, at: offset)
-                }
-                if help != nil { return }
             }
         }
         progress.withLock { unsafe $0.tail.append(contentsOf: bytes) }

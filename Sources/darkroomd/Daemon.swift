@@ -210,6 +210,7 @@ struct Daemon: Sendable {
             }
             isTold = true
             let isGoingOn = await cancelWhenGracefulShutdown {
+                // The probe asks from outside, so nothing inside could tell when it would be answered.
                 (try? await Task.sleep(for: .milliseconds(500))) != nil
             }
             guard isGoingOn else { return false }

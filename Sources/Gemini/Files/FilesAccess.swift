@@ -7,7 +7,7 @@ struct FilesAccess: Sendable {
     let client: UpstreamClient
     let baseURL: BaseURL
     let key: ApiKey
-    /// Waits; a clock in tests.
+    /// Waits between two questions whether a file is ready, which the Files API tells in no other way; a clock in tests.
     var sleep: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
 
     var headers: HTTPHeaders {

@@ -27,7 +27,8 @@ struct JournalMirror: Sendable {
     ///   - store: Whose chain.
     ///   - position: Where the run before this one came to.
     ///   - backlog: Most rows behind.
-    ///   - pause: Waits before what the journal did not take is tried again; false ends that.
+    ///   - pause: Waits before what the journal did not take is tried again, since it says nothing when it would take
+    ///     it; false ends that.
     ///   - logger: Told of gaps and of a journal that does not answer.
     ///   - deliver: Sends one row, however long that takes, and says whether it arrived.
     init(
